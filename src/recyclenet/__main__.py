@@ -1,0 +1,5 @@
+"""python -m recyclenet."""
+
+from recyclenet.cli import main
+
+main()

@@ -1,0 +1,73 @@
+"""Files appear whole or not at all: write beside the target, sync, rename."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from recyclenet.errors import RecycleNetError
+
+
+@contextmanager
+def replace_file(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary path in the target's folder; on success it becomes `path`, on error it is removed.
+
+    The temporary name keeps the target's ending, so that writers that go by it (Pillow, numpy) work.
+    Missing parent folders are made.
+
+    Raises:
+        RecycleNetError: the folder or file cannot be written.
+    """
+    target = Path(os.path.realpath(path))  # a link is followed, as in any write
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            raise RecycleNetError(f"cannot write {target}: it is a folder, a file name was expected")
+        if target.exists() and not target.is_file():
+            raise RecycleNetError(f"cannot write {target}: it is a device or a pipe, a file name was expected")
+        temporary = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
+        temporary.touch(exist_ok=False)
+        mode = temporary.stat().st_mode
+    except OSError as error:
+        raise RecycleNetError(f"cannot write {target}: {error.strerror or error}") from error
+    try:
+        yield temporary
+        with open(temporary, "rb+") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(mode)  # some writers make their files private; these are for sharing
+        temporary.replace(target)
+    except BrokenPipeError:  # a reader of the output left; that says nothing about this file
+        raise
+    except OSError as error:
+        raise RecycleNetError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes UTF-8 text with the line ends as given, atomically; file names that are not Unicode as their bytes."""
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Writes bytes, atomically."""
+    with replace_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def make_folder(path: str | Path) -> Path:
+    """Makes the folder (with parents) and returns it.
+
+    Raises:
+        RecycleNetError: it cannot be made or written to, or a file stands in its place.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecycleNetError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+    if not os.access(folder, os.W_OK):
+        raise RecycleNetError(f"cannot write into {folder}: permission denied")
+    return folder

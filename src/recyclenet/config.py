@@ -1,0 +1,111 @@
+"""Settings as small validated dataclasses: every default stands here once."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from recyclenet.errors import RecycleNetError
+from recyclenet.strict import check_range
+
+Attention = Literal["none", "recyclenet", "se", "cbam"]
+Place = Literal["final", "blocks"]
+Combine = Literal["sum", "mul", "max"]
+Augment = Literal["none", "paper", "strong"]
+Scalar = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Which network to build; with the class list it fixes every tensor's shape."""
+
+    arch: str = "resnet18"
+    attn: Attention = "none"
+    attn_at: Place = "final"
+    gates: tuple[str, ...] = ("channel", "spatial")
+    combine: Combine = "sum"
+    rd_ratio: float = 1 / 16
+    kernel_size: int = 7
+    drop_rate: float = 0.0
+    arch_args: dict[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def attn_in_blocks(self) -> bool:
+        """Whether attention sits inside the backbone."""
+        return self.attn != "none" and self.attn_at == "blocks"
+
+    def __post_init__(self) -> None:
+        unknown = [gate for gate in self.gates if gate not in ("channel", "spatial")]
+        if unknown or not self.gates or len(set(self.gates)) != len(self.gates):
+            raise RecycleNetError(f"gates must be channel, spatial or channel,spatial, not {','.join(self.gates)!r}")
+        if self.kernel_size < 1 or self.kernel_size % 2 == 0:
+            raise RecycleNetError(f"kernel_size must be odd and positive, not {self.kernel_size}")
+        check_range("kernel_size", self.kernel_size, 1, 31)
+        check_range("rd_ratio", self.rd_ratio, 1e-4, 1)
+        check_range("drop_rate", self.drop_rate, 0, 0.95)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. `configs/*.toml` hold the shipped ones; flags override single values."""
+
+    name: str
+    epochs: int
+    lr: float
+    batch_size: int = 32
+    optimizer: Literal["sgd", "adamw"] = "adamw"
+    head_lr_scale: float = 1.0  # attention and head learn this many times faster than the backbone
+    momentum: float = 0.9  # SGD only
+    weight_decay: float = 1e-4
+    schedule: Literal["cosine", "step"] = "cosine"
+    warmup: float = 0.0  # share of the run in which the learning rate rises from 0
+    step_epochs: int = 40  # schedule "step": lr × step_factor after every so many epochs
+    step_factor: float = 0.1
+    label_smoothing: float = 0.0
+    mixup: float = 0.0  # Beta(mixup, mixup); 0 is off
+    ema_decay: float = 0.0  # 0 is off
+    augment: Augment = "paper"
+    img_size: int = 224
+    resize: int = 256
+    frozen_backbone: bool = False  # features computed once for `views` views of each photo
+    views: int = 1
+    best_by: Literal["accuracy", "loss"] = "loss"  # on val; a few hundred photos order losses with less noise
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    channels_last: bool = True
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("epochs", 1, 100_000),
+            ("batch_size", 1, 65_536),
+            ("lr", 0, 100),
+            ("head_lr_scale", 0, 1e4),
+            ("momentum", 0, 0.9999),
+            ("weight_decay", 0, 10),
+            ("warmup", 0, 1),
+            ("step_epochs", 1, 100_000),
+            ("step_factor", 0, 1),
+            ("label_smoothing", 0, 0.9),
+            ("mixup", 0, 10),
+            ("ema_decay", 0, 0.999999),
+            ("views", 1, 64),
+        ):
+            check_range(name, getattr(self, name), low, high)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run, resolved: saved with the run, enough to repeat it."""
+
+    data: str
+    model: ModelConfig
+    recipe: Recipe
+    pretrained: str = "imagenet"  # or "none", or a file of weights
+    mean: tuple[float, float, float] | None = None  # None: what the architecture's published weights expect
+    std: tuple[float, float, float] | None = None
+    seed: int = 1234
+    workers: int = 2
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        check_range("seed", self.seed, 0, 2**32 - 1)
+        check_range("workers", self.workers, 0, 256)
+        if (self.mean is None) != (self.std is None):
+            raise RecycleNetError("mean and std go together: give both or neither")

@@ -1,0 +1,19 @@
+"""Commands that need more than the core say so in one line instead of an ImportError."""
+
+from importlib.util import find_spec
+
+from recyclenet.errors import MissingExtraError
+
+_NEEDED = {
+    "train": ("torch", "torchvision", "timm", "safetensors", "onnx", "onnxscript", "matplotlib", "tensorboard"),
+}
+
+
+def require_extra(extra: str, what: str) -> None:
+    """Checks, without importing anything, that an extra is installed.
+
+    Raises:
+        MissingExtraError: it is not; the message has the install line.
+    """
+    if any(find_spec(name) is None for name in _NEEDED[extra]):
+        raise MissingExtraError(what, extra)
