@@ -1,0 +1,163 @@
+"""From a photo to an answer with an exported model: numpy, Pillow and onnxruntime, nothing else."""
+
+import os
+import time
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from recyclenet.description import METADATA_KEY, ModelDescription
+from recyclenet.errors import RecycleNetError
+from recyclenet.metrics import softmax
+from recyclenet.photo import load_photo, upright_rgb
+
+# onnxruntime reports its use to its maker unless it is told otherwise before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
+
+AnyPhoto = str | os.PathLike[str] | bytes | Image.Image
+"""A photo: a path, the bytes of a file, or a Pillow image of any mode."""
+
+BUNDLED_MODEL = "trashnet-mobilenetv2.onnx"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One answer.
+
+    Attributes:
+        label: the most likely class.
+        prob: its probability, in [0, 1].
+        probs: of every class, in the model's order; they sum to 1.
+        ms: milliseconds from opening the photo to the answer.
+        view: the RGB square that the model saw.
+        evidence: (K, h, w) float32, each class's evidence by place; its mean over h and w is the logit.
+    """
+
+    label: str
+    prob: float
+    probs: dict[str, float]
+    ms: float
+    view: Image.Image
+    evidence: NDArray[np.float32]
+
+
+class Predictor:
+    """Answers for photos. Safe to share between threads.
+
+    >>> predictor = Predictor()                       # the bundled model
+    >>> predictor.predict("bottle.jpg").label         # doctest: +SKIP
+    'glass'
+
+    Args:
+        model: an exported .onnx file; the bundled model by default.
+        threads: for one inference; by default as many as there are cores.
+
+    Raises:
+        RecycleNetError: missing or damaged file, or not a model that `recyclenet export` wrote.
+    """
+
+    def __init__(self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> None:
+        self.name = os.fspath(model) if model is not None else "the bundled model"
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors only: warnings about the graph are of no use to a person
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        self._session = _open_session(read_model(model), self.name, options)
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in metadata:
+            raise RecycleNetError(
+                f"{self.name} has no recyclenet description; expected a file from 'recyclenet export'"
+            )
+        self.description = ModelDescription.from_json(metadata[METADATA_KEY], self.name)
+        self.preprocess = self.description.preprocess
+        self.classes = self.description.classes
+        self._check_signature()
+
+    def view(self, photo: AnyPhoto) -> Image.Image:
+        """What the model sees of a photo: an RGB square of `img_size` pixels.
+
+        Raises:
+            PhotoError: the photo cannot be used; names it and the reason.
+        """
+        if isinstance(photo, Image.Image):
+            image = upright_rgb(photo)
+        else:
+            image = load_photo(photo, min_side=self.preprocess.resize)
+        return self.preprocess.view(image)
+
+    def predict(self, photo: AnyPhoto) -> Prediction:
+        """Answers for one photo.
+
+        Raises:
+            PhotoError: the photo cannot be used; names it and the reason.
+        """
+        started = time.perf_counter()
+        view = self.view(photo)
+        logits, evidence = self.run(self.preprocess.normalize(view)[None])
+        probs = softmax(logits)[0]
+        best = int(probs.argmax())
+        return Prediction(
+            label=self.classes[best],
+            prob=float(probs[best]),
+            probs={name: float(value) for name, value in zip(self.classes, probs, strict=True)},
+            ms=1000 * (time.perf_counter() - started),
+            view=view,
+            evidence=evidence[0],
+        )
+
+    def run(self, images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Images (N, 3, img_size, img_size) from `preprocess` → logits (N, K) and evidence maps (N, K, h, w)."""
+        logits, evidence = self._session.run(["logits", "cam"], {"images": images})
+        return logits, evidence
+
+    def _check_signature(self) -> None:
+        size, count = self.preprocess.img_size, len(self.classes)
+        inputs = {item.name: item for item in self._session.get_inputs()}
+        outputs = {item.name: item for item in self._session.get_outputs()}
+        fits = (
+            list(inputs) == ["images"]
+            and inputs["images"].type == "tensor(float)"
+            and not isinstance(inputs["images"].shape[0], int)  # any number of photos
+            and inputs["images"].shape[1:] == [3, size, size]
+            and {"logits", "cam"} <= set(outputs)
+            and outputs["logits"].shape[1:] == [count]
+            and outputs["cam"].shape[1:2] == [count]
+            and len(outputs["cam"].shape) == 4
+        )
+        if not fits:
+            found = [(item.name, item.type, item.shape) for item in (*inputs.values(), *outputs.values())]
+            raise RecycleNetError(
+                f"{self.name}: expected images (N, 3, {size}, {size}) → logits (N, {count}) and cam "
+                f"(N, {count}, h, w), found {found}"
+            )
+
+
+def read_model(model: str | os.PathLike[str] | None) -> bytes:
+    """The bytes of a model file, or of the bundled model.
+
+    Raises:
+        RecycleNetError: there is no such file.
+    """
+    if model is None:
+        return files("recyclenet.bundled").joinpath(BUNDLED_MODEL).read_bytes()
+    path = Path(model)
+    if not path.is_file():
+        raise RecycleNetError(f"no model at {path}; expected an .onnx file from 'recyclenet export'")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RecycleNetError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _open_session(model: bytes, name: str, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    # onnxruntime raises a dozen exception types of its own, without a common base, for files it cannot use.
+    except Exception as error:
+        reason = str(error).splitlines()[0][:200]
+        raise RecycleNetError(f"{name} is not a usable ONNX model: {reason}") from error

@@ -1,0 +1,62 @@
+"""From an upright RGB photo to the numbers a model reads; every other copy of this is pinned to it by a test."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from recyclenet.errors import RecycleNetError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_RESAMPLE = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+@dataclass(frozen=True)
+class PreprocessSpec:
+    """Resize the shorter side, cut the centre square, scale to [0, 1], subtract `mean`, divide by `std`.
+
+    The defaults are the original's evaluation: Resize(256), CenterCrop(224), ImageNet statistics. Equal
+    to torchvision's transforms of these names, rounding included.
+    """
+
+    img_size: int = 224
+    resize: int = 256
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    interpolation: str = "bilinear"
+
+    def __post_init__(self) -> None:
+        if not 32 <= self.img_size <= 1024:
+            raise RecycleNetError(f"img_size must lie between 32 and 1024 pixels, not {self.img_size}")
+        if not self.img_size <= self.resize <= 2048:
+            raise RecycleNetError(f"resize must lie between img_size ({self.img_size}) and 2048, not {self.resize}")
+        if not all(0 < value < 1e3 for value in self.std) or not all(abs(value) < 1e3 for value in self.mean):
+            raise RecycleNetError(f"mean and std must be finite and std positive, not {self.mean} and {self.std}")
+        if self.interpolation not in _RESAMPLE:
+            raise RecycleNetError(f"interpolation must be one of {', '.join(_RESAMPLE)}, not {self.interpolation}")
+
+    def view(self, photo: Image.Image) -> Image.Image:
+        """The part of the photo that the model sees: an RGB square of `img_size` pixels."""
+        width, height = photo.size
+        short, long = sorted((width, height))
+        long = max(self.resize, self.resize * long // short)
+        size = (self.resize, long) if width <= height else (long, self.resize)
+        if size != photo.size:
+            photo = photo.resize(size, _RESAMPLE[self.interpolation])
+        # Python's round, as in torchvision's CenterCrop.
+        left, top = (round((side - self.img_size) / 2.0) for side in size)
+        return photo.crop((left, top, left + self.img_size, top + self.img_size))
+
+    def normalize(self, view: Image.Image) -> NDArray[np.float32]:
+        """A view as the model's input: (3, img_size, img_size) float32, RGB."""
+        pixels = np.asarray(view, dtype=np.float32) / np.float32(255.0)
+        mean: NDArray[np.float32] = np.array(self.mean, np.float32)
+        std: NDArray[np.float32] = np.array(self.std, np.float32)
+        return np.ascontiguousarray(((pixels - mean) / std).transpose(2, 0, 1))
+
+    def __call__(self, photo: Image.Image) -> NDArray[np.float32]:
+        """(3, img_size, img_size) float32 from an RGB photo of any size."""
+        return self.normalize(self.view(photo))

@@ -1,0 +1,160 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recyclenet.config import ModelConfig
+from recyclenet.description import FORMAT, ModelDescription
+from recyclenet.errors import RecycleNetError
+from recyclenet.preprocess import PreprocessSpec
+
+FULL = ModelDescription(
+    ModelConfig("mobilenetv2_100", "recyclenet", "final", ("channel",), "mul", 0.125, 5, 0.2, {"depth": 2, "x": True}),
+    ("glass", "papier mâché", "metal"),
+    PreprocessSpec(96, 110, (0.5, 0.25, 0.125), (1.0, 2.0, 0.1), "bicubic"),
+    {"val_correct": 300, "val_nll": 0.25, "best": True},
+    {"name": "trashnet", "fingerprint": "ab12"},
+    {"recipe": "best", "seed": 3, "lr": 0.5},
+    "1.2.3",
+)
+
+
+def valid_table() -> dict:
+    return json.loads(FULL.to_json())
+
+
+@pytest.mark.parametrize("described", [FULL, ModelDescription(ModelConfig(), ("a", "b"), PreprocessSpec())])
+def test_round_trip(described):
+    text = described.to_json()
+    assert "\n" not in text
+    assert ModelDescription.from_json(text, "m.onnx") == described
+    assert described.format == FORMAT == 1
+
+
+@pytest.mark.parametrize("later", [FORMAT + 1, 99])
+def test_a_later_format_is_refused_whatever_it_holds(later):
+    text = json.dumps({"format": later, "unheard": "of"})
+    with pytest.raises(RecycleNetError, match=rf"^m\.onnx: written by a later recyclenet \(format {later}\): upgrade"):
+        ModelDescription.from_json(text, "m.onnx")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "nonsense", '{"model": }', "[" * 100_000, "\ufeff{}", '{"a": ' + "1" * 5000 + "}"]
+)
+def test_not_json(text):
+    with pytest.raises(RecycleNetError, match=r"^m\.onnx: its description is not JSON"):
+        ModelDescription.from_json(text, "m.onnx")
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "3", '"text"', "true", "NaN"])
+def test_json_but_no_table(text):
+    with pytest.raises(RecycleNetError, match=r"^m\.onnx: expected a table"):
+        ModelDescription.from_json(text, "m.onnx")
+
+
+@pytest.mark.parametrize("key", ["model", "classes", "preprocess"])
+def test_a_missing_part(key):
+    table = valid_table()
+    del table[key]
+    with pytest.raises(RecycleNetError, match=f"'{key}' is missing"):
+        ModelDescription.from_json(json.dumps(table), "m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": []}, "2 to 10,000 distinct classes"),
+        ({"classes": ["a"]}, "2 to 10,000 distinct classes"),
+        ({"classes": ["a", "a"]}, "2 to 10,000 distinct classes"),
+        ({"classes": [str(n) for n in range(10_001)]}, "2 to 10,000 distinct classes"),
+        ({"classes": ["a", ""]}, "1 to 200 printable characters"),
+        ({"classes": ["a", "b" * 201]}, "1 to 200 printable characters"),
+        ({"classes": "ab"}, "classes must be a list"),
+        ({"clases": []}, r"did you mean classes\?"),
+        ({"metrics": {"a": None}}, "metrics"),
+        ({"metrics": {"a": [1]}}, "metrics"),
+        ({"data": {"name": 3}}, "data must be a text"),
+        ({"model": {"attn": "other"}}, "model: attn must be one of"),
+        ({"preprocess": {"resize": 3}}, "preprocess: resize must lie"),
+        ({"format": "1"}, "format must be a whole number"),
+        ({"format": True}, "format must be a whole number"),
+        ({"format": None}, "format must be a whole number"),
+    ],
+)
+def test_what_is_wrong_is_named(changes, message):
+    with pytest.raises(RecycleNetError, match=message) as caught:
+        ModelDescription.from_json(json.dumps(valid_table() | changes), "m.onnx")
+    assert str(caught.value).startswith("m.onnx: ")
+
+
+@pytest.mark.parametrize("size", [2, 10_000])
+def test_the_limits_of_the_class_list_are_allowed(size):
+    table = valid_table() | {"classes": [f"{n:0200}" for n in range(size)]}
+    assert len(ModelDescription.from_json(json.dumps(table), "m.onnx").classes) == size
+
+
+@pytest.mark.parametrize("place", ["rd_ratio", "mean"])
+def test_a_number_beyond_every_float(place):
+    huge = 10**400
+    table = valid_table()
+    if place == "rd_ratio":
+        table["model"]["rd_ratio"] = huge
+    else:
+        table["preprocess"]["mean"] = [huge, 0, 0]
+    with pytest.raises(RecycleNetError, match=place):
+        ModelDescription.from_json(json.dumps(table), "m.onnx")
+
+
+def test_deep_nesting_of_any_depth():
+    for depth in (*range(1, 1100), 5_000, 100_000):
+        text = '{"model": {"gates": ' + "[" * depth + "]" * depth + '}, "classes": ["a", "b"], "preprocess": {}}'
+        with pytest.raises(RecycleNetError):
+            ModelDescription.from_json(text, "m.onnx")
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+PLACES = [
+    *((key,) for key in valid_table()),
+    *(("model", key) for key in valid_table()["model"]),
+    *(("preprocess", key) for key in valid_table()["preprocess"]),
+    ("metrics", "val_correct"),
+    ("classes", 0),
+    ("preprocess", "mean", 1),
+    ("model", "arch_args", "depth"),
+]
+
+
+def check_only_our_error_or_a_round_trip(value: object) -> None:
+    try:
+        made = ModelDescription.from_json(json.dumps(value), "m.onnx")
+    except RecycleNetError as error:
+        message = str(error)
+    else:
+        assert ModelDescription.from_json(made.to_json(), "again") == made
+        return
+    assert message.startswith("m.onnx: ")
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(VALUES)
+def test_any_json_value(value):
+    check_only_our_error_or_a_round_trip(value)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.sampled_from(PLACES), VALUES), min_size=1, max_size=2))
+def test_any_json_value_in_any_place(changes):
+    table = valid_table()
+    for path, value in changes:
+        place = table
+        for key in path[:-1]:
+            place = place[key] if isinstance(place, list) or (isinstance(place, dict) and key in place) else {}
+        if isinstance(place, dict) or (isinstance(place, list) and place and path[-1] == 0):
+            place[path[-1]] = value
+    check_only_our_error_or_a_round_trip(table)
