@@ -1,0 +1,51 @@
+"""The network: backbone → attention → average pool → linear head, and the evidence map that this head gives."""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Classifier(nn.Module):
+    """A convolutional classifier whose head is linear on pooled features.
+
+    Args:
+        backbone: images (N, 3, H, W) → features (N, C, h, w).
+        attention: features → features of the same shape, or None.
+        num_features: C.
+        num_classes: K.
+        drop_rate: share of pooled features dropped while training.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        attention: nn.Module | None,
+        num_features: int,
+        num_classes: int,
+        drop_rate: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.attention = attention or nn.Identity()
+        self.drop = nn.Dropout(drop_rate)
+        self.head = nn.Linear(num_features, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W), normalised → logits (N, K)."""
+        return self.forward_head(self.backbone(images))
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Backbone features (N, C, h, w) → logits (N, K): attention, pool, drop, linear."""
+        logits: Tensor = self.head(self.drop(self.attention(features).mean(dim=(2, 3))))
+        return logits
+
+    def forward_evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, 3, H, W) → logits (N, K) and class evidence maps (N, K, h, w).
+
+        The head is linear and the pool an average, so the head applied at every place gives each place's
+        share of the answer: logits are the mean of the maps over h and w (class activation mapping,
+        https://arxiv.org/abs/1512.04150, with the bias kept in).
+        """
+        features = self.attention(self.backbone(images))
+        logits = self.head(features.mean(dim=(2, 3)))
+        maps = functional.conv2d(features, self.head.weight[:, :, None, None], self.head.bias)
+        return logits, maps
