@@ -1,0 +1,117 @@
+"""Checkpoints: safetensors with a JSON description, whole or absent, no pickle.
+
+The deployable weights stand under their plain names. `last.safetensors` of a run also carries what going on
+needs (optimizer, the raw weights beside their average, place in the epoch) under the prefix `train/`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from recyclenet.atomic import replace_file
+from recyclenet.description import METADATA_KEY, ModelDescription
+from recyclenet.errors import RecycleNetError
+from recyclenet.models.classifier import Classifier
+from recyclenet.models.factory import create_classifier
+
+TRAIN_PREFIX = "train/"
+_TRAIN_KEY = "train"
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """What a stopped run needs to go on: named tensors and a JSON-able table of numbers."""
+
+    tensors: dict[str, Tensor]
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint in memory; `train_state` only in files that a run can resume from."""
+
+    description: ModelDescription
+    weights: dict[str, Tensor]
+    train_state: TrainState | None
+
+
+def save_checkpoint(
+    path: str | Path,
+    weights: Mapping[str, Tensor],
+    description: ModelDescription,
+    train_state: TrainState | None = None,
+) -> None:
+    """Writes one file, atomically. Tensors are stored on the CPU, contiguous, in their own dtype."""
+    tensors = dict(weights)
+    metadata = {METADATA_KEY: description.to_json()}
+    if train_state is not None:
+        tensors |= {TRAIN_PREFIX + name: tensor for name, tensor in train_state.tensors.items()}
+        metadata[_TRAIN_KEY] = json.dumps(train_state.values)
+    # clone: safetensors refuses tensors that share memory (an average that still is the model, for one)
+    stored = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    with replace_file(path) as temporary:
+        save_file(stored, temporary, metadata=metadata)
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """Reads a checkpoint onto the CPU.
+
+    Raises:
+        RecycleNetError: missing, torn, not safetensors, or without this project's description.
+    """
+    file = Path(path)
+    if file.is_dir():
+        raise RecycleNetError(f"{file} is a folder; expected a checkpoint such as {file / 'best.safetensors'}")
+    if not file.is_file():
+        raise RecycleNetError(f"no checkpoint at {file} (a run writes best.safetensors and last.safetensors)")
+    try:
+        with safe_open(file, framework="pt", device="cpu") as opened:
+            metadata = opened.metadata() or {}
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise RecycleNetError(f"{file} is not a readable checkpoint: {error}") from error
+    if METADATA_KEY not in metadata:
+        raise RecycleNetError(f"{file} has no recyclenet description: bare weights go to 'train --pretrained FILE'")
+    description = ModelDescription.from_json(metadata[METADATA_KEY], str(file))
+    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(TRAIN_PREFIX)}
+    train_state = None
+    if _TRAIN_KEY in metadata:
+        extra = {name.removeprefix(TRAIN_PREFIX): tensor for name, tensor in tensors.items() if name not in weights}
+        try:
+            values = json.loads(metadata[_TRAIN_KEY])
+        except ValueError as error:
+            raise RecycleNetError(f"{file}: its training state is not JSON ({error})") from error
+        train_state = TrainState(extra, values)
+    return Checkpoint(description, weights, train_state)
+
+
+def load_classifier(path: str | Path) -> tuple[Classifier, ModelDescription]:
+    """Builds the network that a checkpoint describes and fills it; on the CPU, in eval mode.
+
+    Raises:
+        RecycleNetError: as `read_checkpoint`, or weights that do not fit their own description.
+    """
+    checkpoint = read_checkpoint(path)
+    model = create_classifier(checkpoint.description.model, len(checkpoint.description.classes))
+    fill(model, checkpoint.weights, str(path))
+    return model.eval(), checkpoint.description
+
+
+def fill(model: torch.nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
+    """Copies named tensors into a network; every name and shape must fit.
+
+    Raises:
+        RecycleNetError: they do not; `where` names the source.
+    """
+    try:
+        model.load_state_dict(dict(weights))
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()[1:4]]
+        raise RecycleNetError(f"{where}: the weights do not fit the network it describes: {' '.join(lines)}") from error

@@ -1,0 +1,113 @@
+"""Photos in batches whose content depends on seed, epoch and place alone, not on workers or on stops."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from recyclenet.data.splits import PhotoRecord
+from recyclenet.data.transforms import Transform
+from recyclenet.errors import PhotoError
+from recyclenet.photo import load_photo
+
+
+def derive_seed(*parts: int) -> int:
+    """One 63-bit seed from several whole numbers, well mixed."""
+    low, high = np.random.SeedSequence(parts).generate_state(2)
+    return (int(high) << 32 | int(low)) & (2**63 - 1)
+
+
+def epoch_batches(total: int, batch_size: int, *, seed: int, epoch: int) -> list[list[int]]:
+    """Every index from 0 to total-1 once, shuffled, in batches; the same for the same seed and epoch.
+
+    A last batch of one joins the batch before it: batch statistics of a single photo mean nothing.
+    """
+    generator = torch.Generator().manual_seed(derive_seed(seed, epoch))
+    order = torch.randperm(total, generator=generator).tolist()
+    batches = [order[start : start + batch_size] for start in range(0, total, batch_size)]
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        single = batches.pop()
+        batches[-1] += single
+    return batches
+
+
+class PhotoDataset(Dataset[tuple[Tensor, int] | PhotoError]):
+    """Decoded and transformed photos. An index is (epoch, i): the transform's randomness comes from seed, epoch and i.
+
+    A photo that cannot be read comes back as its PhotoError, which `photo_batches` raises in the main
+    process: an exception inside a worker would lose its type.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        records: Sequence[PhotoRecord],
+        classes: Sequence[str],
+        transform: Transform,
+        min_side: int,
+        seed: int,
+    ) -> None:
+        self.paths = [str(root / record.path) for record in records]
+        self.targets = [list(classes).index(record.label) for record in records]
+        self.transform = transform
+        self.min_side = min_side
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, place: tuple[int, int]) -> tuple[Tensor, int] | PhotoError:
+        epoch, index = place
+        try:
+            photo = load_photo(self.paths[index], min_side=self.min_side)
+        except PhotoError as error:
+            return error
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(self.seed, epoch, index))
+            return self.transform(photo), self.targets[index]
+
+
+def photo_batches(
+    dataset: PhotoDataset, batches: Sequence[Sequence[int]], *, epoch: int, workers: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Images (N, 3, H, W) float32 and targets (N,) int64 for each batch of indices.
+
+    Raises:
+        PhotoError: a photo cannot be read; it is named.
+    """
+    loader: DataLoader[tuple[Tensor, int] | PhotoError] = DataLoader(
+        dataset,
+        batch_sampler=[[(epoch, index) for index in batch] for batch in batches],
+        num_workers=workers,
+        collate_fn=_collate,
+        worker_init_fn=_start_worker,
+        pin_memory=torch.cuda.is_available(),
+    )
+    for batch in loader:
+        if isinstance(batch, PhotoError):
+            raise batch
+        yield batch
+
+
+def in_order(total: int, batch_size: int) -> list[list[int]]:
+    """Indices 0 to total-1 in order, in batches."""
+    return [list(range(start, min(start + batch_size, total))) for start in range(0, total, batch_size)]
+
+
+def _collate(items: list[tuple[Tensor, int] | PhotoError]) -> tuple[Tensor, Tensor] | PhotoError:
+    photos = [item for item in items if not isinstance(item, PhotoError)]
+    if len(photos) < len(items):
+        return next(item for item in items if isinstance(item, PhotoError))
+    return torch.stack([image for image, _ in photos]), torch.tensor([target for _, target in photos])
+
+
+def _start_worker(_worker: int) -> None:
+    # A terminal's Ctrl-C and a service manager's SIGTERM reach the whole group; the main process handles them,
+    # and its workers end when it does.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    torch.set_num_threads(1)

@@ -1,0 +1,61 @@
+"""Features of a frozen backbone, computed once and kept on disk, so that a head trains on them in seconds."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from recyclenet.atomic import make_folder, replace_file
+
+
+class FeatureCache:
+    """A folder of feature maps, one file a view: (n, C, h, w) float16, in the order of the photos.
+
+    Args:
+        folder: made when first written to.
+        key: what the features depend on (weights, data, augmentation, preprocessing); files with another key
+            are computed anew.
+    """
+
+    def __init__(self, folder: str | Path, key: str = "") -> None:
+        self.folder = Path(folder)
+        self.key = key
+
+    def view(self, name: str, compute: Callable[[], Iterable[Tensor]]) -> Tensor:
+        """The features of one view, from disk or from `compute`, which yields batches (N, C, h, w).
+
+        Returns:
+            (n, C, h, w) float16; backed by the file, so that memory holds no more than what is in use.
+        """
+        path = self.folder / f"{name}.safetensors"
+        if not self._is_current(path):
+            make_folder(self.folder)
+            computed = torch.cat([batch.to("cpu", torch.float16) for batch in compute()])
+            with replace_file(path) as temporary:
+                save_file({"features": computed.contiguous()}, temporary, metadata={"key": self.key})
+        with safe_open(path, framework="pt", device="cpu") as opened:
+            features = opened.get_tensor("features")
+        return cast(Tensor, features)
+
+    def remove(self) -> None:
+        """Deletes the files: they are large, and of no use when the run is done."""
+        if self.folder.is_dir():
+            for path in self.folder.glob("*.safetensors"):
+                path.unlink()
+            self.folder.rmdir()
+
+    def _is_current(self, path: Path) -> bool:
+        try:
+            with safe_open(path, framework="pt", device="cpu") as opened:
+                return bool((opened.metadata() or {}).get("key") == self.key)
+        except (SafetensorError, OSError):
+            return False
+
+
+def gather(views: Sequence[Tensor], places: Sequence[tuple[int, int]]) -> Tensor:
+    """(N, C, h, w) float32 for places (view, index)."""
+    return torch.stack([views[view][index] for view, index in places]).float()

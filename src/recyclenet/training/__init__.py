@@ -1,0 +1,1 @@
+"""Training: one explicit loop, and the few things it needs. Needs the 'train' extra."""

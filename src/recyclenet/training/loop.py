@@ -1,0 +1,385 @@
+"""Training, from configuration to checkpoints, in one piece.
+
+Every random number is a function of seed, epoch and place in the epoch, and a checkpoint holds that place:
+a run that was stopped goes on with the batches, augmentations and drop-out that it would have had.
+"""
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from timm.utils import ModelEmaV3
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+import recyclenet
+from recyclenet.checkpoint import TrainState, fill, read_checkpoint, save_checkpoint
+from recyclenet.config import TrainConfig
+from recyclenet.data.batches import derive_seed
+from recyclenet.data.features import FeatureCache
+from recyclenet.data.folder import PhotoFolder
+from recyclenet.description import ModelDescription
+from recyclenet.errors import RecycleNetError
+from recyclenet.metrics import accuracy_counts, mean_nll
+from recyclenet.models.classifier import Classifier
+from recyclenet.models.factory import create_classifier, pretrained_statistics
+from recyclenet.models.pretrained import load_pretrained
+from recyclenet.preprocess import PreprocessSpec
+from recyclenet.strict import from_dict
+from recyclenet.training.device import Compute, choose_compute
+from recyclenet.training.interrupt import RunStopped, StopRequest
+from recyclenet.training.objective import loss_of, mix_pairs
+from recyclenet.training.optim import create_optimizer, lr_factor, set_lr
+from recyclenet.training.progress import TrainProgress
+from recyclenet.training.run_folder import Row, RunFolder
+from recyclenet.training.sources import PhotoSource, Source, compute_features
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a run ended: its best epoch on val, the signal that stopped it early if one did, its duration."""
+
+    best: Row | None
+    epochs_done: int
+    stopped_by: int | None
+    seconds: float
+
+
+@dataclass
+class _Place:
+    """Where a run stands; together with tensors this is what a checkpoint restores."""
+
+    epoch: int = 0
+    step: int = 0
+    updates: int = 0
+    loss_sum: float = 0.0
+    correct: int = 0
+    seen: int = 0
+    seconds: float = 0.0  # of training in this epoch
+    elapsed: float = 0.0  # of the whole run, features and validation included, stops not
+    best: Row | None = None
+    history: list[Row] = field(default_factory=list)
+
+
+def train(
+    config: TrainConfig, folder: PhotoFolder, out: RunFolder, console: Console, *, resume: bool = False
+) -> TrainResult:
+    """Trains as configured, leaving everything in the run's folder.
+
+    Args:
+        config: resolved settings; with `resume`, those that the run was started with.
+        folder: the opened data folder, split.
+        out: the run's folder; new, or with `resume` one that holds a run.
+        console: progress and lines for people go here.
+        resume: go on from `last.safetensors`.
+
+    Raises:
+        RecycleNetError: settings, data, weights or checkpoint that do not fit each other; a photo that
+            cannot be read; a loss that is no longer a number.
+    """
+    check_settings(config)
+    _check_data(folder)
+    compute = choose_compute(config.device, config.recipe.precision, config.recipe.channels_last)
+    spec = create_spec(config)
+    torch.manual_seed(derive_seed(config.seed))
+    model = create_classifier(config.model, len(folder.classes))
+    with TrainProgress(console) as progress:
+        restarts = resume and out.last.exists()
+        if config.pretrained != "none" and not restarts:
+            progress.note(f"loading pretrained weights: {config.pretrained}")
+            progress.note(f"pretrained: {load_pretrained(model.backbone, config.model, config.pretrained)}")
+        if not resume:
+            out.create(config)
+        with StopRequest() as stop:  # until here there is nothing to keep, and Ctrl-C just ends it
+            run = _Run(config, folder, out, model, compute, spec, stop, progress)
+            if restarts:
+                run.restore()
+            return run.go()
+
+
+def check_settings(config: TrainConfig) -> None:
+    """Finds out, in a moment and without touching the data, whether a run can be started as configured.
+
+    Raises:
+        RecycleNetError: an unknown architecture, preprocessing that is not known, or settings that
+            contradict each other.
+    """
+    with torch.device("meta"):  # shapes without memory
+        create_classifier(config.model, 2)
+    create_spec(config)
+    recipe = config.recipe
+    if recipe.frozen_backbone and config.pretrained == "none":
+        raise RecycleNetError(
+            f"the recipe {recipe.name!r} keeps the backbone as it is, so it needs pretrained weights: "
+            "--pretrained imagenet or a file"
+        )
+    if recipe.frozen_backbone and config.model.attn_in_blocks:
+        raise RecycleNetError(
+            f"the recipe {recipe.name!r} keeps the backbone as it is, so attention inside its blocks would "
+            "never be trained: use --attn-at final, or another recipe"
+        )
+
+
+def create_spec(config: TrainConfig) -> PreprocessSpec:
+    """The preprocessing that a run trains for: the recipe's sizes, the architecture's statistics unless given."""
+    mean, std = (config.mean, config.std) if config.mean and config.std else pretrained_statistics(config.model.arch)
+    return PreprocessSpec(config.recipe.img_size, config.recipe.resize, mean, std)  # type: ignore[arg-type]
+
+
+def predict_logits(
+    source: Source, model: Classifier, compute: Compute
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Logits (n, K) and targets (n,) of the val split, in float32."""
+    model.eval()
+    logits, targets = [], []
+    with torch.inference_mode():
+        for inputs, target in source.val_batches():
+            logits.append(source.forward(model, compute.place(inputs)).float().cpu())
+            targets.append(target)
+    return torch.cat(logits).numpy(), torch.cat(targets).numpy()
+
+
+class _Run:
+    """One run in memory. Methods in the order in which they happen."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: PhotoFolder,
+        out: RunFolder,
+        model: Classifier,
+        compute: Compute,
+        spec: PreprocessSpec,
+        stop: StopRequest,
+        progress: TrainProgress,
+    ) -> None:
+        self.config, self.recipe, self.folder, self.out = config, config.recipe, folder, out
+        self.compute, self.spec, self.stop, self.progress = compute, spec, stop, progress
+        layout = torch.channels_last if compute.channels_last else torch.contiguous_format
+        self.model = model.to(memory_format=layout).to(compute.device)
+        if self.recipe.frozen_backbone:
+            self.model.backbone.requires_grad_(False)
+        in_blocks = config.model.attn_in_blocks
+        self.optimizer = create_optimizer(self.model, self.recipe, attn_in_blocks=in_blocks)
+        self.ema = ModelEmaV3(self.model, self.recipe.ema_decay, use_warmup=True) if self.recipe.ema_decay else None
+        # Derived from every record: once a run, not at every step.
+        self.classes, self.fingerprint = folder.classes, folder.fingerprint()
+        self.place = _Place()
+        self.started = time.perf_counter()
+
+    @property
+    def deployed(self) -> Classifier:
+        """The network that is evaluated and kept: the moving average where there is one."""
+        return self.ema.module if self.ema is not None else self.model
+
+    def restore(self) -> None:
+        """Goes back to where `last.safetensors` was written.
+
+        Raises:
+            RecycleNetError: the checkpoint has no training state, or the data changed since.
+        """
+        checkpoint = read_checkpoint(self.out.last)
+        state = checkpoint.train_state
+        if state is None:
+            raise RecycleNetError(f"{self.out.last} cannot be resumed from: it has no training state")
+        if checkpoint.description.data.get("fingerprint") != self.fingerprint:
+            raise RecycleNetError(
+                f"the photos or splits in {self.config.data} changed since this run was started: "
+                "put them back, or start a new run with another --out"
+            )
+        raw = {name.removeprefix("model."): value for name, value in state.tensors.items() if name.startswith("model.")}
+        fill(self.deployed, checkpoint.weights, str(self.out.last))
+        if self.ema is not None:
+            fill(self.model, raw, str(self.out.last))
+        try:
+            _restore_optimizer(self.optimizer, state.tensors)
+            self.place = from_dict(_Place, state.values, str(self.out.last))
+        except (KeyError, TypeError, ValueError, RecycleNetError) as error:
+            raise RecycleNetError(f"{self.out.last}: its training state does not fit this run ({error})") from error
+
+    def go(self) -> TrainResult:
+        """Trains to the end of the last epoch, or until asked to stop."""
+        if self.place.epoch >= self.recipe.epochs:
+            self.progress.note(f"this run is complete: {self.recipe.epochs} of {self.recipe.epochs} epochs")
+            return self.result()
+        self.progress.note(
+            f"training {self.config.model.arch} on {self.compute}: {len(self.folder.split('train'))} photos, "
+            f"{len(self.classes)} classes, {self.recipe.epochs} epochs"
+        )
+        self.save_last()  # a stop at any time from here on finds something to resume from
+        try:
+            source = self.source()
+            with SummaryWriter(self.out.tensorboard, purge_step=self.place.epoch + 1) as board:
+                while self.place.epoch < self.recipe.epochs:
+                    self.train_epoch(source)
+                    self.finish_epoch(source, board)
+            FeatureCache(self.out.features).remove()
+        except RunStopped:
+            self.save_last()
+            return self.result(self.stop.signal_number)
+        return self.result()
+
+    def source(self) -> Source:
+        """Batches: photos, or the features of a frozen backbone."""
+        if not self.recipe.frozen_backbone:
+            return PhotoSource(self.config, self.folder, self.spec)
+        return compute_features(
+            self.config, self.folder, self.spec, self.model, self.compute, self.out.features, self.stop, self.progress
+        )
+
+    def train_epoch(self, source: Source) -> None:
+        """The rest of the epoch, from the place on."""
+        place, recipe = self.place, self.recipe
+        self.model.train()
+        if recipe.frozen_backbone:
+            self.model.backbone.eval()
+        clock = time.perf_counter()  # waiting for photos counts
+        for inputs, targets in source.train_batches(place.epoch, place.step):
+            self.stop.check()
+            # A resumed run must mix and drop as an unbroken one would: each step has a seed of its own.
+            torch.manual_seed(derive_seed(self.config.seed, place.epoch, place.step, 2))
+            factor = lr_factor(recipe, place.epoch + place.step / source.steps)
+            set_lr(self.optimizer, factor)
+            loss = self.train_step(source, inputs, targets)
+            place.step += 1
+            place.updates += 1
+            place.seen += len(targets)
+            place.loss_sum += loss * len(targets)
+            place.seconds += time.perf_counter() - clock
+            clock = time.perf_counter()
+            done = place.epoch * source.steps + place.step
+            self.progress.step(place.epoch + 1, done, recipe.epochs * source.steps, loss)
+
+    def train_step(self, source: Source, inputs: Tensor, targets: Tensor) -> float:
+        """One update; returns the mean loss of the batch."""
+        inputs, targets = self.compute.place(inputs), targets.to(self.compute.device)
+        mixed, shares = mix_pairs(inputs, targets, len(self.classes), self.recipe.mixup)
+        with self.compute.autocast():
+            logits = source.forward(self.model, mixed)
+        loss = loss_of(logits, shares, self.recipe.label_smoothing)
+        value = float(loss.detach())
+        self._check_number("loss", value)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        # Before the weights change: a stop right after this step would keep them.
+        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
+        self._check_number("gradient", float(torch.nn.utils.get_total_norm(gradients)))
+        self.optimizer.step()
+        if self.ema is not None:
+            self.ema.update(self.model, step=self.place.updates + 1)
+        self.place.correct += int((logits.detach().argmax(dim=1) == targets).sum())
+        return value
+
+    def _check_number(self, what: str, value: float) -> None:
+        if not math.isfinite(value):
+            raise RecycleNetError(
+                f"the {what} became {value} in epoch {self.place.epoch + 1}, step {self.place.step + 1}: try a lower "
+                f"--lr; the checkpoint before it is {self.out.last}"
+            )
+
+    def finish_epoch(self, source: Source, board: SummaryWriter) -> None:
+        """Validates, keeps the best, writes everything down."""
+        place = self.place
+        logits, targets = predict_logits(source, self.deployed, self.compute)
+        correct, total = accuracy_counts(logits, targets)
+        row: Row = {
+            "epoch": place.epoch + 1,
+            "lr": self.recipe.lr * lr_factor(self.recipe, place.epoch + (place.step - 1) / source.steps),
+            "train_loss": place.loss_sum / place.seen,
+            "train_accuracy": place.correct / place.seen,
+            "val_loss": mean_nll(logits, targets),
+            "val_accuracy": correct / total,
+            "val_correct": correct,
+            "val_total": total,
+            "images_per_second": place.seen / place.seconds if place.seconds else 0.0,
+            "elapsed_s": self.elapsed(),
+        }
+        is_best = place.best is None or self.rank(row) > self.rank(place.best)
+        history = [*place.history, row]
+        best = row if is_best else place.best
+        self.place = _Place(
+            epoch=place.epoch + 1, updates=place.updates, elapsed=place.elapsed, best=best, history=history
+        )
+        if is_best:
+            save_checkpoint(self.out.best, self.deployed.state_dict(), self.describe(row))
+        self.save_last()
+        self.out.write_history(history)
+        for name in ("lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy"):
+            board.add_scalar(name, row[name], place.epoch + 1)
+        board.flush()
+        self.progress.epoch(row, self.recipe.epochs, is_best)
+
+    def result(self, stopped_by: int | None = None) -> TrainResult:
+        """How the run ended; a signal that came too late to stop anything does not count."""
+        return TrainResult(self.place.best, self.place.epoch, stopped_by, self.elapsed())
+
+    def elapsed(self) -> float:
+        """Seconds of work in this run so far, those before a resume included."""
+        return self.place.elapsed + time.perf_counter() - self.started
+
+    def rank(self, row: Row) -> tuple[float, float]:
+        """Greater is better: by the recipe's criterion, the other one breaks ties."""
+        order = (row["val_correct"], -row["val_loss"])
+        return order if self.recipe.best_by == "accuracy" else (order[1], order[0])
+
+    def save_last(self) -> None:
+        """The deployable weights with all that `restore` needs."""
+        tensors: dict[str, Tensor] = _optimizer_tensors(self.optimizer)
+        if self.ema is not None:
+            tensors |= {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        row = self.place.history[-1] if self.place.history else None
+        state = TrainState(tensors, {**asdict(self.place), "elapsed": self.elapsed()})
+        save_checkpoint(self.out.last, self.deployed.state_dict(), self.describe(row), state)
+
+    def describe(self, row: Row | None) -> ModelDescription:
+        """The model as it is now; `row` holds the figures of the last finished epoch."""
+        recipe = self.recipe
+        return ModelDescription(
+            model=self.config.model,
+            classes=self.classes,
+            preprocess=self.spec,
+            metrics={name: row[name] for name in ("val_accuracy", "val_correct", "val_total", "val_loss")}
+            if row
+            else {},
+            data={"name": self.folder.root.resolve().name, "fingerprint": self.fingerprint},
+            training={
+                "recipe": recipe.name,
+                "epoch": int(row["epoch"]) if row else 0,
+                "epochs": recipe.epochs,
+                "seed": self.config.seed,
+                "pretrained": Path(self.config.pretrained).name,
+            },
+            version=recyclenet.__version__,
+        )
+
+
+def _check_data(folder: PhotoFolder) -> None:
+    for split in ("train", "val"):
+        folder.split(split)
+    if folder.untrained:
+        raise RecycleNetError(f"{folder.root}: no photos in the train split for: {', '.join(folder.untrained)}")
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimizer's memory as named tensors: optimizer.<parameter's number>.<what>."""
+    return {
+        f"optimizer.{index}.{key}": value
+        for index, memory in optimizer.state_dict()["state"].items()
+        for key, value in memory.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    memory: dict[int, dict[str, Any]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            memory.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": memory})

@@ -1,0 +1,57 @@
+"""What is learned how fast: parameter groups and the learning-rate schedule."""
+
+import math
+
+import torch
+from torch import nn
+
+from recyclenet.config import Recipe
+from recyclenet.models.factory import IN_BLOCK
+
+
+def create_optimizer(model: nn.Module, recipe: Recipe, *, attn_in_blocks: bool = False) -> torch.optim.Optimizer:
+    """SGD or AdamW over the parameters that require gradients.
+
+    Attention and head, which start fresh, learn `head_lr_scale` times as fast as the backbone. AdamW
+    decays only matrices and kernels; SGD decays everything, as the original did. Each group keeps its
+    full rate under "peak_lr" for `set_lr`.
+    """
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            lr = recipe.lr * (recipe.head_lr_scale if _is_fresh(name, attn_in_blocks) else 1.0)
+            decay = recipe.weight_decay if recipe.optimizer == "sgd" or parameter.ndim > 1 else 0.0
+            groups.setdefault((lr, decay), []).append(parameter)
+    parts = [
+        {"params": parameters, "lr": lr, "peak_lr": lr, "weight_decay": decay}
+        for (lr, decay), parameters in groups.items()
+    ]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(parts, lr=recipe.lr, momentum=recipe.momentum)
+    return torch.optim.AdamW(parts, lr=recipe.lr)
+
+
+def _is_fresh(name: str, attn_in_blocks: bool) -> bool:
+    """Whether a parameter of a Classifier has no pretrained value: head, and attention at the end or in blocks."""
+    return name.startswith(("head.", "attention.")) or (attn_in_blocks and IN_BLOCK in name)
+
+
+def lr_factor(recipe: Recipe, progress: float) -> float:
+    """The share of the full learning rate after `progress` epochs (fractions count), in [0, 1].
+
+    "step": × step_factor after every step_epochs whole epochs. "cosine": half a cosine down to 0. Both
+    rise linearly from 0 over the first share `warmup` of the run.
+    """
+    warmup = recipe.warmup * recipe.epochs
+    if progress < warmup:
+        return progress / warmup
+    if recipe.schedule == "step":
+        return recipe.step_factor ** (int(progress) // recipe.step_epochs)
+    span = max(recipe.epochs - warmup, 1e-9)
+    return 0.5 * (1 + math.cos(math.pi * min((progress - warmup) / span, 1.0)))
+
+
+def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Sets every group to `factor` of its full rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak_lr"] * factor

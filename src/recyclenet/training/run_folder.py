@@ -1,0 +1,105 @@
+"""The files of one run: configuration, environment, metrics, checkpoints, curves."""
+
+import csv
+import io
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import recyclenet
+from recyclenet.atomic import make_folder, replace_file, write_text
+from recyclenet.config import TrainConfig
+from recyclenet.errors import RecycleNetError
+from recyclenet.machine import describe
+from recyclenet.strict import from_dict
+
+Row = dict[str, int | float]  # a figure by its name; counts stay whole numbers
+
+
+class RunFolder:
+    """Paths and writers for one run's folder; every file is whole at any time."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config_file = self.path / "config.json"
+        self.best = self.path / "best.safetensors"
+        self.last = self.path / "last.safetensors"
+        self.features = self.path / "features"
+        self.tensorboard = self.path / "tensorboard"
+
+    def create(self, config: TrainConfig) -> None:
+        """Makes the folder and writes configuration and environment.
+
+        Raises:
+            RecycleNetError: it cannot be written, or already holds a run.
+        """
+        if self.config_file.exists():
+            raise RecycleNetError(
+                f"{self.path} already holds a run: go on with --resume, or choose another folder with --out"
+            )
+        make_folder(self.path)
+        write_text(self.config_file, json.dumps(asdict(config), indent=2) + "\n")
+        write_text(self.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
+
+    def read_config(self) -> TrainConfig:
+        """The configuration that the run was started with.
+
+        Raises:
+            RecycleNetError: there is no run here, or its configuration is damaged.
+        """
+        try:
+            table = json.loads(self.config_file.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise RecycleNetError(f"no run to resume in {self.path}: {self.config_file.name} is missing") from error
+        except (OSError, ValueError) as error:
+            raise RecycleNetError(f"{self.config_file} cannot be read: {error}") from error
+        return from_dict(TrainConfig, table, str(self.config_file))
+
+    def write_history(self, history: list[Row]) -> None:
+        """metrics.csv, a row an epoch, and curves.png."""
+        if not history:
+            return
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+        write_text(self.path / "metrics.csv", text.getvalue())
+        with replace_file(self.path / "curves.png") as temporary:
+            _draw_curves(history, temporary)
+
+
+def environment() -> dict[str, Any]:
+    """What the run ran on: versions, processor, command."""
+    import timm
+
+    return {
+        "recyclenet": recyclenet.__version__,
+        "torch": torch.__version__,
+        "timm": timm.__version__,
+        **describe(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "command": ["recyclenet", *sys.argv[1:]],
+    }
+
+
+def _draw_curves(history: list[Row], path: Path) -> None:
+    from matplotlib.figure import Figure  # no pyplot: no global state, no display
+
+    epochs = [row["epoch"] for row in history]
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    loss_axes, accuracy_axes = figure.subplots(1, 2)
+    loss_axes.plot(epochs, [row["train_loss"] for row in history], label="train")
+    loss_axes.plot(epochs, [row["val_loss"] for row in history], label="val")
+    loss_axes.set(xlabel="epoch", ylabel="loss")
+    accuracy_axes.plot(epochs, [row["train_accuracy"] for row in history], label="train (augmented)")
+    accuracy_axes.plot(epochs, [row["val_accuracy"] for row in history], label="val")
+    accuracy_axes.set(xlabel="epoch", ylabel="accuracy")
+    for axes in (loss_axes, accuracy_axes):
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,184 @@
+"""Where a run's batches come from: photos through the whole network, or cached features through its top."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from recyclenet.config import Augment, TrainConfig
+from recyclenet.data.batches import PhotoDataset, derive_seed, epoch_batches, in_order, photo_batches
+from recyclenet.data.features import FeatureCache, gather
+from recyclenet.data.folder import PhotoFolder
+from recyclenet.data.splits import PhotoRecord
+from recyclenet.data.transforms import create_transform, decode_side
+from recyclenet.models.classifier import Classifier
+from recyclenet.preprocess import PreprocessSpec
+from recyclenet.training.device import Compute
+from recyclenet.training.interrupt import StopRequest
+
+Batches = Iterator[tuple[Tensor, Tensor]]
+
+_EVAL_BATCH = 64
+
+
+class Source(Protocol):
+    """Batches for training and validation, and the part of the network that they go through."""
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+
+    def forward(self, model: Classifier, inputs: Tensor) -> Tensor:
+        """Inputs as they come from here → logits (N, K)."""
+
+    def train_batches(self, epoch: int, start_step: int) -> Batches:
+        """The epoch's batches from `start_step` on: inputs (N, …) float32, targets (N,) int64."""
+
+    def val_batches(self) -> Batches:
+        """The val split in order."""
+
+
+class PhotoSource:
+    """Photos, decoded and augmented anew each epoch, through the whole network."""
+
+    def __init__(self, config: TrainConfig, folder: PhotoFolder, spec: PreprocessSpec) -> None:
+        self._config = config
+        self._train = _dataset(config, folder, folder.split("train"), spec, config.recipe.augment)
+        self._val = _dataset(config, folder, folder.split("val"), spec, "none")
+
+    @cached_property
+    def steps(self) -> int:
+        """Batches in an epoch; asked for at every step, so the permutation behind it is drawn once."""
+        return len(self._order(epoch=0))
+
+    def forward(self, model: Classifier, inputs: Tensor) -> Tensor:
+        """Images (N, 3, H, W) → logits (N, K)."""
+        return model(inputs)  # type: ignore[no-any-return]
+
+    def train_batches(self, epoch: int, start_step: int) -> Batches:
+        """Augmented images (N, 3, H, W) and targets."""
+        batches = self._order(epoch)[start_step:]
+        return photo_batches(self._train, batches, epoch=epoch, workers=self._config.workers)
+
+    def val_batches(self) -> Batches:
+        """Images (N, 3, H, W) and targets."""
+        batches = in_order(len(self._val), _EVAL_BATCH)
+        return photo_batches(self._val, batches, epoch=0, workers=self._config.workers)
+
+    def _order(self, epoch: int) -> list[list[int]]:
+        return epoch_batches(len(self._train), self._config.recipe.batch_size, seed=self._config.seed, epoch=epoch)
+
+
+@dataclass(frozen=True)
+class FeatureSource:
+    """Features (N, C, h, w) of a frozen backbone through attention and head; build it with `compute_features`."""
+
+    config: TrainConfig
+    views: tuple[Tensor, ...]  # of the train split, (n, C, h, w) float16 each
+    targets: Tensor
+    val_view: Tensor
+    val_targets: Tensor
+
+    @cached_property
+    def steps(self) -> int:
+        """Batches in an epoch; asked for at every step, so the permutation behind it is drawn once."""
+        return len(self._order(epoch=0))
+
+    def forward(self, model: Classifier, inputs: Tensor) -> Tensor:
+        """Features (N, C, h, w) → logits (N, K)."""
+        return model.forward_head(inputs)
+
+    def train_batches(self, epoch: int, start_step: int) -> Batches:
+        """Each photo once an epoch, in one of its views drawn at random."""
+        generator = torch.Generator().manual_seed(derive_seed(self.config.seed, epoch, 1))
+        drawn = torch.randint(len(self.views), (len(self.targets),), generator=generator).tolist()
+        for batch in self._order(epoch)[start_step:]:
+            yield gather(self.views, [(drawn[index], index) for index in batch]), self.targets[batch]
+
+    def val_batches(self) -> Batches:
+        """The evaluation view of the val split."""
+        for batch in in_order(len(self.val_targets), _EVAL_BATCH):
+            yield self.val_view[batch].float(), self.val_targets[batch]
+
+    def _order(self, epoch: int) -> list[list[int]]:
+        return epoch_batches(len(self.targets), self.config.recipe.batch_size, seed=self.config.seed, epoch=epoch)
+
+
+class FeatureProgress(Protocol):
+    """Told of every batch of photos whose features are done."""
+
+    def features(self, view: str, done: int, total: int) -> None:
+        """`done` of the `total` photos of this view."""
+
+
+def compute_features(
+    config: TrainConfig,
+    folder: PhotoFolder,
+    spec: PreprocessSpec,
+    model: Classifier,
+    compute: Compute,
+    cache_folder: Path,
+    stop: StopRequest,
+    progress: FeatureProgress,
+) -> FeatureSource:
+    """Runs every photo through the frozen backbone once a view: the evaluation view first, then augmented ones.
+
+    Raises:
+        PhotoError: a photo cannot be read.
+        RunStopped: a stop was asked for; finished views are kept on disk.
+    """
+    cache = FeatureCache(cache_folder, _features_key(config, folder, spec, model))
+
+    def view(name: str, dataset: PhotoDataset, epoch: int) -> Tensor:
+        def batches() -> Iterator[Tensor]:
+            done = 0
+            order = in_order(len(dataset), _EVAL_BATCH)
+            for images, _ in photo_batches(dataset, order, epoch=epoch, workers=config.workers):
+                stop.check()
+                with torch.inference_mode(), compute.autocast():
+                    yield model.backbone(compute.place(images))
+                done += len(images)
+                progress.features(name, done, len(dataset))
+
+        return cache.view(name, batches)
+
+    model.backbone.eval()
+    train, val = folder.split("train"), folder.split("val")
+    plain = _dataset(config, folder, train, spec, "none")
+    augmented = _dataset(config, folder, train, spec, config.recipe.augment)
+    val_data = _dataset(config, folder, val, spec, "none")
+    views = [view("train-0", plain, 0)]
+    views += [view(f"train-{number}", augmented, number) for number in range(1, config.recipe.views)]
+    return FeatureSource(
+        config,
+        tuple(views),
+        torch.tensor(plain.targets),
+        view("val", val_data, 0),
+        torch.tensor(val_data.targets),
+    )
+
+
+def _dataset(
+    config: TrainConfig, folder: PhotoFolder, records: tuple[PhotoRecord, ...], spec: PreprocessSpec, augment: Augment
+) -> PhotoDataset:
+    return PhotoDataset(
+        folder.root,
+        records,
+        folder.classes,
+        create_transform(augment, spec),
+        decode_side(augment, spec),
+        config.seed,
+    )
+
+
+def _features_key(config: TrainConfig, folder: PhotoFolder, spec: PreprocessSpec, model: Classifier) -> str:
+    digest = hashlib.sha256(f"{folder.fingerprint()} {spec} {config.seed} {config.recipe.augment}".encode())
+    for name, tensor in sorted(model.backbone.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,88 @@
+import math
+
+import pytest
+import torch
+
+from recyclenet.config import ModelConfig
+from recyclenet.models.factory import create_classifier
+from recyclenet.recipes import load_recipe, override
+from recyclenet.training.objective import loss_of, mix_pairs
+from recyclenet.training.optim import create_optimizer, lr_factor, set_lr
+
+PAPER, BEST = load_recipe("paper"), load_recipe("best")
+
+
+@pytest.mark.parametrize(("progress", "factor"), [(0, 1), (39.99, 1), (40, 0.1), (79.9, 0.1), (80, 0.01), (99.9, 0.01)])
+def test_papers_steps(progress, factor):
+    assert lr_factor(PAPER, progress) == pytest.approx(factor)
+
+
+def test_warm_up_then_half_a_cosine():
+    recipe = override(BEST, {"epochs": 10, "warmup": 0.2})
+    assert lr_factor(recipe, 0) == 0
+    assert lr_factor(recipe, 1) == 0.5
+    assert lr_factor(recipe, 2) == 1
+    assert lr_factor(recipe, 4) == pytest.approx(0.5 * (1 + math.cos(math.pi / 4)))
+    assert lr_factor(recipe, 10) == pytest.approx(0)
+
+
+def test_fresh_parts_learn_faster_and_only_kernels_decay():
+    model = create_classifier(ModelConfig(arch="resnet18", attn="se", attn_at="blocks"), 6)
+    optimizer = create_optimizer(model, BEST, attn_in_blocks=True)
+    where = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+    named = dict(model.named_parameters())
+    assert len(where) == len(named)
+    for name, parameter in named.items():
+        group = where[id(parameter)]
+        fresh = name.startswith("head.") or ".se." in name
+        assert group["peak_lr"] == pytest.approx(BEST.lr * (BEST.head_lr_scale if fresh else 1)), name
+        assert group["weight_decay"] == (BEST.weight_decay if parameter.ndim > 1 else 0), name
+
+
+def test_paper_decays_everything_at_one_rate():
+    optimizer = create_optimizer(create_classifier(ModelConfig(arch="resnet18"), 6), PAPER)
+    assert isinstance(optimizer, torch.optim.SGD)
+    (group,) = optimizer.param_groups
+    assert (group["lr"], group["momentum"], group["weight_decay"]) == (2e-4, 0.9, 1e-4)
+    set_lr(optimizer, 0.1)
+    assert group["lr"] == pytest.approx(2e-5)
+
+
+def test_frozen_parameters_are_left_out():
+    model = create_classifier(ModelConfig(arch="resnet18"), 6)
+    model.backbone.requires_grad_(False)
+    chosen = {id(p) for group in create_optimizer(model, BEST).param_groups for p in group["params"]}
+    assert chosen == {id(p) for p in model.head.parameters()}
+
+
+def test_mixing_blends_inputs_and_labels_alike():
+    torch.manual_seed(0)
+    targets = torch.tensor([0, 1, 2, 1])
+    inputs = torch.nn.functional.one_hot(targets, 3).float()  # each input spells its own label
+    mixed, shares = mix_pairs(inputs, targets, 3, alpha=1.0)
+    torch.testing.assert_close(mixed, shares)
+    torch.testing.assert_close(shares.sum(dim=1), torch.ones(4))
+    assert not torch.equal(shares, inputs)
+    assert (shares[torch.arange(4), targets] >= 0.5).all()
+
+
+def test_no_mixing_leaves_all_as_it_is():
+    inputs, targets = torch.randn(4, 3), torch.tensor([0, 1, 2, 1])
+    mixed, shares = mix_pairs(inputs, targets, 3, alpha=0)
+    assert mixed is inputs
+    assert shares.argmax(dim=1).tolist() == targets.tolist()
+
+
+def test_loss_with_smoothing_is_its_formula():
+    logits, targets = torch.randn(5, 4), torch.tensor([0, 1, 2, 3, 0])
+    shares = torch.nn.functional.one_hot(targets, 4).float()
+    smooth = shares * 0.9 + 0.1 / 4
+    wanted = -(smooth * logits.log_softmax(dim=1)).sum(dim=1).mean()
+    torch.testing.assert_close(loss_of(logits, shares, 0.1), wanted)
+
+
+def test_a_backbones_own_parts_learn_at_its_rate():
+    model = create_classifier(ModelConfig(arch="mobilenetv3_small_050"), 6)
+    assert any(".se." in name for name, _ in model.named_parameters())
+    fast = {id(p) for g in create_optimizer(model, BEST).param_groups if g["peak_lr"] > BEST.lr for p in g["params"]}
+    assert fast == {id(p) for p in model.head.parameters()}
