@@ -1,0 +1,71 @@
+"""Photos in, answers out: the rows that `predict` and `demo` share."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from recyclenet.errors import PhotoError
+from recyclenet.predictor import Prediction, Predictor
+from recyclenet.rules import Rules
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A photo's path as given, with its prediction or the reason why there is none."""
+
+    path: str
+    prediction: Prediction | None
+    error: str | None = None
+
+    def to_table(self) -> dict[str, Any]:
+        """The JSON object of `predict --json`."""
+        if self.prediction is None:
+            return {"path": self.path, "error": self.error}
+        made = self.prediction
+        return {"path": self.path, "label": made.label, "prob": made.prob, "probs": made.probs, "ms": round(made.ms, 3)}
+
+
+def answer_photos(predictor: Predictor, paths: Iterable[str]) -> Iterator[Answer]:
+    """One answer a photo, in order; a photo that cannot be used does not stop the rest."""
+    for path in paths:
+        try:
+            yield Answer(path, predictor.predict(path))
+        except PhotoError as error:
+            yield Answer(path, None, error.reason)
+
+
+class AnswerTable:
+    """The table for people, filled row by row; holds texts only, so that memory stays small."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._table = Table("photo", "answer", "probability", "bin", "ms")
+        self._table.columns[0].overflow = "fold"
+        for number in (2, 4):
+            self._table.columns[number].justify = "right"
+
+    def add(self, answer: Answer) -> None:
+        """A row: the answer, or the reason why there is none."""
+        if answer.prediction is None:
+            self._table.add_row(Text(answer.path), Text(f"error: {answer.error}", style="red"), "", "", "")
+            return
+        made = answer.prediction
+        target = self._rules.bin_for(made.label)
+        self._table.add_row(
+            Text(answer.path),
+            Text(made.label),
+            f"{100 * made.prob:.1f} %",
+            Text(f"● {target.name}", style=target.colour),
+            f"{made.ms:.1f}",
+        )
+
+    def print(self) -> None:
+        """To standard output."""
+        console = Console()
+        # Piped into a file the default of 80 columns would fold every path.
+        console = console if console.is_terminal else Console(width=160)
+        console.print(self._table)

@@ -1,0 +1,41 @@
+"""All commands in one list."""
+
+from typing import Annotated
+
+import typer
+
+import recyclenet
+from recyclenet.cli import data, demo, evaluate, export, model_card, predict, summary, train
+
+app = typer.Typer(
+    name="recyclenet",
+    help="Which bin does it go in? Classify photos of trash, and train a classifier on your own.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"recyclenet {recyclenet.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version_flag: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(predict.predict)
+app.command()(demo.demo)
+app.add_typer(data.data, name="data")
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.command()(export.export)
+app.command()(summary.summary)
+app.command()(model_card.model_card)

@@ -1,0 +1,36 @@
+"""What commands print: answers to standard output, everything else to standard error."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+def note(text: str) -> None:
+    """A line for people, on standard error, never wrapped or coloured."""
+    Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator["Bar"]:
+    """A bar on standard error while something long runs; nothing is left of it afterwards."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield Bar(progress, what)
+
+
+class Bar:
+    """Moves one bar; see `progress_bar`."""
+
+    def __init__(self, progress: Progress, what: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(what, total=None)
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """`done` of `total`."""
+        self._progress.update(self._task, completed=done, total=total)
+
+    def rename(self, what: str, done: int, total: int | None) -> None:
+        """The same, for another part of the work."""
+        self._progress.update(self._task, description=what, completed=done, total=total)

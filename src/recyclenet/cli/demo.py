@@ -1,0 +1,60 @@
+"""recyclenet demo."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recyclenet.atomic import replace_file
+from recyclenet.errors import RecycleNetError
+
+if TYPE_CHECKING:
+    from recyclenet.pictures.contact_sheet import Tile
+    from recyclenet.predictor import Prediction
+    from recyclenet.rules import Rules
+
+_MOST_ON_A_SHEET = 60
+
+
+def demo(
+    photos: Annotated[
+        list[str] | None, typer.Argument(help="Your own photos or folders.", show_default="a dozen samples")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("demo-output/answers.jpg"),
+) -> None:
+    """Show what it does: answers for sample photos, or for yours, as a table and as one picture."""
+    from recyclenet.cli.answers import AnswerTable, answer_photos
+    from recyclenet.cli.photo_arguments import photos_or_samples
+    from recyclenet.pictures.contact_sheet import contact_sheet
+    from recyclenet.predictor import Predictor
+    from recyclenet.rules import default_rules
+
+    if out.suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp"):
+        raise RecycleNetError(f"cannot write {out}: the ending must be .jpg, .png or .webp")
+    paths, _ = photos_or_samples(photos)
+    predictor, rules = Predictor(), default_rules()
+    table = AnswerTable(rules)
+    tiles: list[Tile] = []
+    failed = 0
+    for answer in answer_photos(predictor, paths):
+        table.add(answer)
+        failed += answer.prediction is None
+        if answer.prediction is not None and len(tiles) < _MOST_ON_A_SHEET:
+            tiles.append(_tile(answer.path, answer.prediction, rules))
+    table.print()
+    if tiles:
+        with replace_file(out) as temporary:
+            contact_sheet(tiles, columns=3).save(temporary, quality=90)
+        shown = f" (the first {len(tiles)})" if len(tiles) < len(paths) - failed else ""
+        typer.echo(f"picture with answers and heatmaps{shown}: {out.resolve()}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _tile(path: str, made: "Prediction", rules: "Rules") -> "Tile":
+    from recyclenet.pictures.contact_sheet import Tile
+    from recyclenet.pictures.heatmap import heatmap
+
+    target = rules.bin_for(made.label)
+    headline = f"{made.label} {100 * made.prob:.0f} %, bin: {target.name}"
+    return Tile((made.view, heatmap(made)), headline, Path(path).name, target.colour)

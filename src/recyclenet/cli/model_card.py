@@ -1,0 +1,25 @@
+"""recyclenet model-card."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def model_card(
+    data: Annotated[Path, typer.Option(help="The data folder with the splits val and test.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("docs/model-card.md"),
+    model: Annotated[
+        Path | None, typer.Argument(help="An exported .onnx file.", show_default="the bundled model")
+    ] = None,
+) -> None:
+    """Measure a model and write its card: what it is, what it was trained on, how good it is and is not."""
+    from recyclenet.atomic import write_text
+    from recyclenet.cli.console import progress_bar
+    from recyclenet.data.folder import open_photo_folder
+    from recyclenet.model_card import measure, to_markdown
+
+    with progress_bar("photos") as bar:
+        card = measure(model, open_photo_folder(data), on_progress=bar)
+    write_text(out, to_markdown(card))
+    typer.echo(f"wrote {out}")

@@ -1,0 +1,133 @@
+"""recyclenet predict."""
+
+import csv
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recyclenet.atomic import make_folder, replace_file
+
+if TYPE_CHECKING:
+    from recyclenet.cli.answers import Answer
+
+
+def predict(
+    photos: Annotated[list[str], typer.Argument(help="Photos, folders, or globs in quotes.", show_default=False)],
+    model: Annotated[
+        Path | None, typer.Option(help="An exported .onnx file.", show_default="the bundled model")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line instead of the table.")] = False,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Also write the answers to this CSV file.")] = None,
+    heatmaps: Annotated[
+        Path | None, typer.Option(help="Also write each photo with its evidence into this folder.")
+    ] = None,
+) -> None:
+    """Say what is on photos. Exit code 1 if any photo could not be read; the others are still answered."""
+    from recyclenet.cli.answers import AnswerTable, answer_photos
+    from recyclenet.cli.photo_arguments import gather_photos
+    from recyclenet.predictor import Predictor
+    from recyclenet.rules import default_rules
+
+    predictor = Predictor(model)
+    paths = list(gather_photos(photos))
+    failed = 0
+    table = None if as_json else AnswerTable(default_rules())
+    with ExitStack() as stack:
+        writer = None
+        if csv_file is not None:
+            temporary = stack.enter_context(replace_file(csv_file))
+            writer = _CsvAnswers(stack, temporary, predictor.classes)
+        pictures = _HeatmapFolder(heatmaps) if heatmaps is not None else None
+        for answer in _with_progress(answer_photos(predictor, paths), len(paths)):
+            failed += answer.prediction is None
+            if writer is not None:
+                writer.add(answer)
+            if pictures is not None:
+                pictures.add(answer)
+            if table is not None:
+                table.add(answer)
+            elif not _print_line(json.dumps(answer.to_table())) and writer is None and pictures is None:
+                break  # nobody reads the answers any more, and no file waits for them
+    if table is not None:
+        table.print()
+    if failed:
+        print(f"{failed} of {len(paths)} photos could not be read", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(1)
+
+
+def _print_line(line: str) -> bool:
+    """Prints at once, so that a program can read along; false when the reader has left."""
+    try:
+        print(line, flush=True)  # noqa: T201
+    except BrokenPipeError:
+        # What is still in the buffer must go somewhere when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
+
+
+def _with_progress(answers: Iterator["Answer"], total: int) -> Iterator["Answer"]:
+    """A bar where there is time to look at it."""
+    if total < 50 or not sys.stderr.isatty():
+        yield from answers
+        return
+    from recyclenet.cli.console import progress_bar
+
+    with progress_bar("photos") as bar:
+        for done, answer in enumerate(answers, start=1):
+            yield answer
+            bar(done, total)
+
+
+class _CsvAnswers:
+    def __init__(self, stack: ExitStack, path: Path, classes: tuple[str, ...]) -> None:
+        self._classes = classes
+        # Names that are not Unicode reach Python as surrogates and go out as the bytes they were.
+        file = stack.enter_context(path.open("w", encoding="utf-8", errors="surrogateescape", newline=""))
+        self._writer = csv.writer(file, lineterminator="\n")
+        self._writer.writerow(["path", "label", "prob", *(f"prob_{name}" for name in classes), "ms", "error"])
+
+    def add(self, answer: "Answer") -> None:
+        made = answer.prediction
+        row: list[Any] = [answer.path]
+        if made is None:
+            row += ["", "", *([""] * len(self._classes)), "", answer.error]
+        else:
+            row += [
+                made.label,
+                f"{made.prob:.6f}",
+                *(f"{value:.6f}" for value in made.probs.values()),
+                f"{made.ms:.3f}",
+                "",
+            ]
+        self._writer.writerow(row)
+
+
+class _HeatmapFolder:
+    def __init__(self, folder: Path) -> None:
+        self._folder = make_folder(folder)
+        self._used: set[str] = set()
+
+    def add(self, answer: "Answer") -> None:
+        from recyclenet.pictures.heatmap import heatmap
+
+        made = answer.prediction
+        if made is None:
+            return
+        # Labels come from a model file, which may be a stranger's; file names end at 255 bytes.
+        label = re.sub(r"[^\w.-]", "_", made.label)
+        name = stem = f"{Path(answer.path).stem[:40]}-{label[:20]}"
+        number = 1
+        while name.lower() in self._used:  # photos of the same name in several folders
+            number += 1
+            name = f"{stem}-{number}"
+        self._used.add(name.lower())
+        with replace_file(self._folder / f"{name}.png") as temporary:
+            heatmap(made).save(temporary)

@@ -1,0 +1,116 @@
+"""The rings of the house: inner files never import outer ones, and answering never needs the training stack."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import recyclenet
+
+SOURCE = Path(recyclenet.__file__).parent
+
+# Ring of each module or package below recyclenet; the most specific name counts.
+RINGS = {
+    "errors": 0, "atomic": 0, "labels": 0, "strict": 0, "config": 0, "recipes": 0, "rules": 0, "configs": 0,
+    "bundled": 0, "machine": 0, "extras": 0,
+    "photo": 1, "rgb": 1, "preprocess": 1, "description": 1, "predictor": 1, "metrics": 1, "evaluate": 1, "report": 1,
+    "model_card": 1, "pictures": 1,
+    "data": 1, "data.batches": 2, "data.transforms": 2, "data.features": 2, "models": 2,
+    "checkpoint": 3, "checkpoint_model": 3, "export": 3, "training": 3,
+    "cli": 4, "__main__": 4,
+}  # fmt: skip
+FOREIGN = {
+    0: set(),
+    1: {"numpy", "PIL", "onnxruntime", "platformdirs", "pi_heif"},
+    2: {"numpy", "PIL", "torch", "torchvision", "timm", "safetensors"},
+    3: {"numpy", "PIL", "torch", "timm", "safetensors", "onnx", "matplotlib", "rich"},
+    4: {"typer", "rich"},
+}
+# Read when a checkpoint is evaluated, never otherwise; the edge that loads torch on demand.
+EXCEPTIONS = {("evaluate", "checkpoint_model")}
+
+
+def module_name(path):
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def ring(name):
+    while name not in RINGS:
+        name, dot, _ = name.rpartition(".")
+        assert dot, f"{name} has no ring: add it to RINGS"
+    return RINGS[name]
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+
+
+FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_imports_point_inwards(path):
+    name = module_name(path)
+    own = ring(name)
+    for imported in imports(path):
+        top, _, rest = imported.partition(".")
+        if top == "recyclenet" and rest:
+            assert (name, rest) in EXCEPTIONS or ring(rest) <= own, f"{name} (ring {own}) imports {rest}"
+            assert rest.partition(".")[0] != "cli" or name.startswith("cli") or name == "__main__"
+        elif top != "recyclenet" and top not in sys.stdlib_module_names:
+            allowed = set().union(*(FOREIGN[inner] for inner in range(own + 1)))
+            assert top in allowed, f"{name} (ring {own}) imports {top}"
+
+
+def test_models_and_data_never_meet():
+    for path in FILES:
+        name = module_name(path)
+        if name.startswith("models"):
+            assert not any(item.startswith("recyclenet.data") for item in imports(path)), name
+        if name.startswith("data"):
+            assert not any(item.startswith("recyclenet.models") for item in imports(path)), name
+
+
+def test_answering_loads_no_torch():
+    code = "import sys, recyclenet; recyclenet.Predictor(); assert 'torch' not in sys.modules, 'torch was loaded'"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_answering_tells_nobody(tmp_path):
+    """onnxruntime would keep a device's number and a queue of reports in the user's cache, and send them."""
+    code = "import numpy, recyclenet; p = recyclenet.Predictor(); p.run(numpy.zeros((1, 3, 224, 224), 'float32'))"
+    places = {name: str(tmp_path) for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, **places})
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = (
+        "import sys, recyclenet\n"
+        "loaded = {'torch', 'timm', 'onnxruntime', 'numpy', 'PIL', 'typer', 'rich'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_public_names():
+    assert sorted(recyclenet.__all__) == [
+        "MissingExtraError",
+        "PhotoError",
+        "Prediction",
+        "Predictor",
+        "RecycleNetError",
+        "load_photo",
+    ]
+    assert all(hasattr(recyclenet, name) for name in recyclenet.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        recyclenet.nonsense  # noqa: B018
