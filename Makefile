@@ -1,0 +1,40 @@
+# make demo   classify sample photos with the bundled model (core package only, no torch)
+#             make demo PHOTOS="a.jpg my-photos/" classifies your own
+# make test   install everything, then lint, types and all tests
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# The marker files say what is installed; pyproject.toml decides when that is out of date.
+CORE   := $(VENV)/.core
+ALL    := $(VENV)/.all
+
+.DELETE_ON_ERROR:
+.PHONY: demo test lint types clean
+
+demo: $(CORE)
+	$(BIN)/recyclenet demo $(PHOTOS)
+
+test: lint types
+	$(BIN)/python -m pytest
+
+lint: $(ALL)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(ALL)
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(CORE): pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(ALL): pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,heic,dev]'
+	@touch $@ $(CORE)
