@@ -5,7 +5,9 @@ from importlib.util import find_spec
 from recyclenet.errors import MissingExtraError
 
 _NEEDED = {
+    "augment": ("albumentations", "albucore"),
     "train": ("torch", "torchvision", "timm", "safetensors", "onnx", "onnxscript", "matplotlib", "tensorboard"),
+    "webcam": ("cv2",),
 }
 
 
