@@ -13,9 +13,10 @@ from recyclenet.errors import PhotoError, RecycleNetError
 from recyclenet.models.factory import create_classifier
 from recyclenet.training import loop, objective
 from recyclenet.training.interrupt import StopRequest
+from recyclenet.training.progress import TrainProgress
 from recyclenet.training.run_folder import RunFolder
 
-QUIET = Console(quiet=True)
+QUIET = TrainProgress(Console(quiet=True))
 MODEL = ModelConfig(arch="test_efficientnet", attn="recyclenet", drop_rate=0.2)
 # Everything that is random or has a memory is on: mixup, drop-out, augmentation, EMA, momentum of AdamW.
 RECIPE = Recipe(

@@ -97,9 +97,9 @@ def train(
 
     from recyclenet.training.loop import check_settings
     from recyclenet.training.loop import train as run_training
+    from recyclenet.training.progress import TrainProgress
     from recyclenet.training.run_folder import RunFolder
 
-    console = Console(stderr=True)
     if resume:
         run = RunFolder(_required(out, "--resume needs --out, the folder of the run to go on with"))
         config = _resumed(run, changes, recipe)
@@ -109,7 +109,9 @@ def train(
         name = f"{config.model.arch}-{config.model.attn}-{config.recipe.name}-{config.seed}"
         run = RunFolder(out or Path("runs", name))
     check_settings(config)
-    result = run_training(config, _split_folder(config.data), run, console, resume=resume)
+    folder = _split_folder(config.data)
+    with TrainProgress(Console(stderr=True)) as progress:
+        result = run_training(config, folder, run, progress, resume=resume)
     if result.stopped_by is not None:
         note(
             f"stopped after {result.epochs_done} whole epochs; everything is kept. Go on with:\n"

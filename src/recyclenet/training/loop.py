@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
 from timm.utils import ModelEmaV3
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
@@ -36,7 +35,7 @@ from recyclenet.training.device import Compute, choose_compute
 from recyclenet.training.interrupt import RunStopped, StopRequest
 from recyclenet.training.objective import loss_of, mix_pairs
 from recyclenet.training.optim import create_optimizer, lr_factor, set_lr
-from recyclenet.training.progress import TrainProgress
+from recyclenet.training.progress import Step, Watcher
 from recyclenet.training.run_folder import Row, RunFolder
 from recyclenet.training.sources import PhotoSource, Source, compute_features
 
@@ -68,7 +67,7 @@ class _Place:
 
 
 def train(
-    config: TrainConfig, folder: PhotoFolder, out: RunFolder, console: Console, *, resume: bool = False
+    config: TrainConfig, folder: PhotoFolder, out: RunFolder, watcher: Watcher, *, resume: bool = False
 ) -> TrainResult:
     """Trains as configured, leaving everything in the run's folder.
 
@@ -76,7 +75,7 @@ def train(
         config: resolved settings; with `resume`, those that the run was started with.
         folder: the opened data folder, split.
         out: the run's folder; new, or with `resume` one that holds a run.
-        console: progress and lines for people go here.
+        watcher: told of everything as it happens.
         resume: go on from `last.safetensors`.
 
     Raises:
@@ -89,18 +88,17 @@ def train(
     spec = create_spec(config)
     torch.manual_seed(derive_seed(config.seed))
     model = create_classifier(config.model, len(folder.classes))
-    with TrainProgress(console) as progress:
-        restarts = resume and out.last.exists()
-        if config.pretrained != "none" and not restarts:
-            progress.note(f"loading pretrained weights: {config.pretrained}")
-            progress.note(f"pretrained: {load_pretrained(model.backbone, config.model, config.pretrained)}")
-        if not resume:
-            out.create(config)
-        with StopRequest() as stop:  # until here there is nothing to keep, and Ctrl-C just ends it
-            run = _Run(config, folder, out, model, compute, spec, stop, progress)
-            if restarts:
-                run.restore()
-            return run.go()
+    restarts = resume and out.last.exists()
+    if config.pretrained != "none" and not restarts:
+        watcher.note(f"loading pretrained weights: {config.pretrained}")
+        watcher.note(f"pretrained: {load_pretrained(model.backbone, config.model, config.pretrained)}")
+    if not resume:
+        out.create(config)
+    with StopRequest() as stop:  # until here there is nothing to keep, and Ctrl-C just ends it
+        run = _Run(config, folder, out, model, compute, spec, stop, watcher)
+        if restarts:
+            run.restore()
+        return run.go()
 
 
 def check_settings(config: TrainConfig) -> None:
@@ -157,10 +155,10 @@ class _Run:
         compute: Compute,
         spec: PreprocessSpec,
         stop: StopRequest,
-        progress: TrainProgress,
+        watcher: Watcher,
     ) -> None:
         self.config, self.recipe, self.folder, self.out = config, config.recipe, folder, out
-        self.compute, self.spec, self.stop, self.progress = compute, spec, stop, progress
+        self.compute, self.spec, self.stop, self.watcher = compute, spec, stop, watcher
         layout = torch.channels_last if compute.channels_last else torch.contiguous_format
         self.model = model.to(memory_format=layout).to(compute.device)
         if self.recipe.frozen_backbone:
@@ -206,9 +204,9 @@ class _Run:
     def go(self) -> TrainResult:
         """Trains to the end of the last epoch, or until asked to stop."""
         if self.place.epoch >= self.recipe.epochs:
-            self.progress.note(f"this run is complete: {self.recipe.epochs} of {self.recipe.epochs} epochs")
+            self.watcher.note(f"this run is complete: {self.recipe.epochs} of {self.recipe.epochs} epochs")
             return self.result()
-        self.progress.note(
+        self.watcher.note(
             f"training {self.config.model.arch} on {self.compute}: {len(self.folder.split('train'))} photos, "
             f"{len(self.classes)} classes, {self.recipe.epochs} epochs"
         )
@@ -230,7 +228,7 @@ class _Run:
         if not self.recipe.frozen_backbone:
             return PhotoSource(self.config, self.folder, self.spec)
         return compute_features(
-            self.config, self.folder, self.spec, self.model, self.compute, self.out.features, self.stop, self.progress
+            self.config, self.folder, self.spec, self.model, self.compute, self.out.features, self.stop, self.watcher
         )
 
     def train_epoch(self, source: Source) -> None:
@@ -242,22 +240,25 @@ class _Run:
         clock = time.perf_counter()  # waiting for photos counts
         for inputs, targets in source.train_batches(place.epoch, place.step):
             self.stop.check()
+            waited = time.perf_counter() - clock
             # A resumed run must mix and drop as an unbroken one would: each step has a seed of its own.
             torch.manual_seed(derive_seed(self.config.seed, place.epoch, place.step, 2))
             factor = lr_factor(recipe, place.epoch + place.step / source.steps)
             set_lr(self.optimizer, factor)
-            loss = self.train_step(source, inputs, targets)
+            loss, correct = self.train_step(source, inputs, targets)
+            seconds = time.perf_counter() - clock
+            clock += seconds
+            photos = len(targets)
+            step = Step(place.epoch, place.step, recipe.epochs, source.steps, loss, correct, photos, seconds, waited)
             place.step += 1
-            place.updates += 1
-            place.seen += len(targets)
-            place.loss_sum += loss * len(targets)
-            place.seconds += time.perf_counter() - clock
-            clock = time.perf_counter()
-            done = place.epoch * source.steps + place.step
-            self.progress.step(place.epoch + 1, done, recipe.epochs * source.steps, loss)
+            place.seen += photos
+            place.correct += correct
+            place.loss_sum += loss * photos
+            place.seconds += seconds
+            self.watcher.step(step)
 
-    def train_step(self, source: Source, inputs: Tensor, targets: Tensor) -> float:
-        """One update; returns the mean loss of the batch."""
+    def train_step(self, source: Source, inputs: Tensor, targets: Tensor) -> tuple[float, int]:
+        """One update; returns the mean loss of the batch and how many of it were answered right before the update."""
         inputs, targets = self.compute.place(inputs), targets.to(self.compute.device)
         mixed, shares = mix_pairs(inputs, targets, len(self.classes), self.recipe.mixup)
         with self.compute.autocast():
@@ -271,10 +272,10 @@ class _Run:
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
         self._check_number("gradient", float(torch.nn.utils.get_total_norm(gradients)))
         self.optimizer.step()
+        self.place.updates += 1
         if self.ema is not None:
-            self.ema.update(self.model, step=self.place.updates + 1)
-        self.place.correct += int((logits.detach().argmax(dim=1) == targets).sum())
-        return value
+            self.ema.update(self.model, step=self.place.updates)
+        return value, int((logits.detach().argmax(dim=1) == targets).sum())
 
     def _check_number(self, what: str, value: float) -> None:
         if not math.isfinite(value):
@@ -313,7 +314,7 @@ class _Run:
         for name in ("lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy"):
             board.add_scalar(name, row[name], place.epoch + 1)
         board.flush()
-        self.progress.epoch(row, self.recipe.epochs, is_best)
+        self.watcher.epoch(row, self.recipe.epochs, is_best)
 
     def result(self, stopped_by: int | None = None) -> TrainResult:
         """How the run ended; a signal that came too late to stop anything does not count."""

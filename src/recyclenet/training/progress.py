@@ -1,6 +1,8 @@
-"""What a person sees of a run: a bar with time left and a line an epoch; quiet when nobody looks."""
+"""Who is told of a run as it goes: a bar with time left and a line an epoch for people, quiet when nobody looks."""
 
+from dataclasses import dataclass
 from types import TracebackType
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -8,8 +10,43 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from recyclenet.training.run_folder import Row
 
 
+@dataclass(frozen=True)
+class Step:
+    """One update of the weights.
+
+    epoch and step count from 0, within a run of `epochs` epochs of `steps` steps. loss is the batch's mean, correct
+    of its `photos` photos were answered right. seconds is the step's whole duration, of which `waited` for photos.
+    """
+
+    epoch: int
+    step: int
+    epochs: int
+    steps: int
+    loss: float
+    correct: int
+    photos: int
+    seconds: float
+    waited: float
+
+
+class Watcher(Protocol):
+    """Told of everything that happens in a run; what it does with that changes nothing in the run."""
+
+    def note(self, text: str) -> None:
+        """A line for people."""
+
+    def features(self, view: str, done: int, total: int) -> None:
+        """Frozen stages: the features of `done` of `total` photos of a view are there."""
+
+    def step(self, step: Step) -> None:
+        """The weights were updated."""
+
+    def epoch(self, row: Row, epochs: int, best: bool) -> None:
+        """An epoch was trained and validated; `best` if it is the best so far."""
+
+
 class TrainProgress:
-    """A live bar over the steps of the whole run, on standard error; plain lines when that is not a terminal."""
+    """A Watcher for people: a live bar over the whole run, on standard error; plain lines when that is no terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -38,12 +75,17 @@ class TrainProgress:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def features(self, view: str, done: int, total: int) -> None:
-        """Frozen backbone: `done` of `total` photos of a view."""
+        """Moves the bar over one view."""
         self._bar.update(self._task, description=f"features, view {view}", completed=done, total=total)
 
-    def step(self, epoch: int, done: int, total: int, loss: float) -> None:
-        """`done` of `total` steps of the whole run."""
-        self._bar.update(self._task, description=f"epoch {epoch}, loss {loss:.3f}", completed=done, total=total)
+    def step(self, step: Step) -> None:
+        """Moves the bar over the steps of the whole run."""
+        self._bar.update(
+            self._task,
+            description=f"epoch {step.epoch + 1}, loss {step.loss:.3f}",
+            completed=step.epoch * step.steps + step.step + 1,
+            total=step.epochs * step.steps,
+        )
 
     def epoch(self, row: Row, epochs: int, best: bool) -> None:
         """The epoch's figures."""

@@ -20,6 +20,7 @@ from recyclenet.models.classifier import Classifier
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.training.device import Compute
 from recyclenet.training.interrupt import StopRequest
+from recyclenet.training.progress import Watcher
 
 Batches = Iterator[tuple[Tensor, Tensor]]
 
@@ -109,13 +110,6 @@ class FeatureSource:
         return epoch_batches(len(self.targets), self.config.recipe.batch_size, seed=self.config.seed, epoch=epoch)
 
 
-class FeatureProgress(Protocol):
-    """Told of every batch of photos whose features are done."""
-
-    def features(self, view: str, done: int, total: int) -> None:
-        """`done` of the `total` photos of this view."""
-
-
 def compute_features(
     config: TrainConfig,
     folder: PhotoFolder,
@@ -124,7 +118,7 @@ def compute_features(
     compute: Compute,
     cache_folder: Path,
     stop: StopRequest,
-    progress: FeatureProgress,
+    watcher: Watcher,
 ) -> FeatureSource:
     """Runs every photo through the frozen backbone once a view: the evaluation view first, then augmented ones.
 
@@ -143,7 +137,7 @@ def compute_features(
                 with torch.inference_mode(), compute.autocast():
                     yield model.backbone(compute.place(images))
                 done += len(images)
-                progress.features(name, done, len(dataset))
+                watcher.features(name, done, len(dataset))
 
         return cache.view(name, batches)
 
