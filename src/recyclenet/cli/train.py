@@ -95,10 +95,10 @@ def train(
     }
     changes = {key: value for key, value in given.items() if value is not None} | parse_assignments(set_ or ())
 
-    from recyclenet.training.loop import check_settings
     from recyclenet.training.loop import train as run_training
     from recyclenet.training.progress import TrainProgress
     from recyclenet.training.run_folder import RunFolder
+    from recyclenet.training.settings import check_settings
 
     if resume:
         run = RunFolder(_required(out, "--resume needs --out, the folder of the run to go on with"))
