@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import recyclenet
-from recyclenet.cli import data, demo, evaluate, export, model_card, predict, summary, train
+from recyclenet.cli import ablate, data, demo, evaluate, export, model_card, predict, summary, train
 
 app = typer.Typer(
     name="recyclenet",
@@ -38,4 +38,5 @@ app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
 app.command()(summary.summary)
+app.command()(ablate.ablate)
 app.command()(model_card.model_card)
