@@ -75,7 +75,7 @@ def ablate(
     folder = open_photo_folder(data)
     for split in ("train", "val", "test"):
         folder.split(split)
-    variants = list(dict.fromkeys(variant for table in tables for variant in table.variants))
+    variants = list({variant.key: variant for table in tables for variant in table.variants}.values())
     # All variants of one seed together: they share the features of frozen stages.
     runs = [
         Run(variant, seed, base)
