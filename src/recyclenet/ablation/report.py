@@ -35,18 +35,18 @@ McNemar test of that: photos are its units, so that more seeds do not make a sma
 figure for this network and start; {dash} means: not measured here, or not published."""
 
 
-def write_report(out: Path, title: str, facts: dict[str, Any], tables: Sequence[FilledTable]) -> list[Path]:
-    """Writes results.json, results.md and results.png into `out`; returns their paths.
+def write_report(out: Path, suite: str, facts: dict[str, Any], tables: Sequence[FilledTable]) -> list[Path]:
+    """Writes SUITE.json, SUITE.md and SUITE.png into `out`; returns their paths.
 
     Args:
         out: the folder.
-        title: the heading.
+        suite: its name.
         facts: what every figure depends on: command, settings, machine.
         tables: filled as far as the runs went.
     """
-    paths = [out / f"results.{ending}" for ending in ("json", "md", "png")]
-    write_text(paths[0], json.dumps({"title": title, **facts, "tables": to_json(tables)}, indent=2) + "\n")
-    write_text(paths[1], to_markdown(title, facts, tables))
+    paths = [out / f"{suite}.{ending}" for ending in ("json", "md", "png")]
+    write_text(paths[0], json.dumps({"suite": suite, **facts, "tables": to_json(tables)}, indent=2) + "\n")
+    write_text(paths[1], to_markdown(suite, facts, tables))
     with replace_file(paths[2]) as temporary:
         _draw(tables, temporary)
     return paths
@@ -65,9 +65,9 @@ def to_json(tables: Sequence[FilledTable]) -> list[dict[str, Any]]:
     ]
 
 
-def to_markdown(title: str, facts: dict[str, Any], tables: Sequence[FilledTable]) -> str:
+def to_markdown(suite: str, facts: dict[str, Any], tables: Sequence[FilledTable]) -> str:
     """All tables, with what they were measured by and how they are to be read."""
-    lines = [f"# {title}", ""]
+    lines = [f"# Ablation: {suite}", ""]
     for filled in tables:
         lines += [f"## {filled.table.title}: {filled.table.arch}", "", *markdown_table(filled), ""]
     comparisons = sum(line.against_baseline is not None for filled in tables for line in filled.lines)

@@ -64,6 +64,7 @@ def ablate(
     base = override(start, changes)
 
     from recyclenet.ablation.queue import run_queue
+    from recyclenet.ablation.report import to_json, write_report
     from recyclenet.ablation.results import RunResult
     from recyclenet.ablation.run import Run, finished
     from recyclenet.ablation.tables import fill_tables
@@ -97,21 +98,19 @@ def ablate(
         else:
             results.setdefault(run.variant.key, {})[run.seed] = result
 
-    facts = _facts(base, str(folder.root.resolve().name), suite)
+    facts = _facts(base, folder.root.resolve().name)
     with SuiteProgress(Console(stderr=True), total=len(runs), done=len(runs) - len(waiting)) as progress:
 
         def on_done(run: Run, result: RunResult) -> None:
             results.setdefault(run.variant.key, {})[run.seed] = result
             progress.finished(run, result)
-            _write(out, suite, facts, fill_tables(tables, results))
+            write_report(out, suite, facts, fill_tables(tables, results))
 
         complete = run_queue(waiting, out, jobs=jobs, device=device, watcher=progress, on_done=on_done)
     filled = fill_tables(tables, results)
-    paths = _write(out, suite, facts, filled)
+    paths = write_report(out, suite, facts, filled)
     if as_json:
-        from recyclenet.ablation.report import to_json
-
-        typer.echo(json.dumps({**facts, "tables": to_json(filled)}))
+        typer.echo(json.dumps({"suite": suite, **facts, "tables": to_json(filled)}))
     else:
         _print(filled)
     typer.echo(f"written: {', '.join(str(path) for path in paths)}", err=as_json)
@@ -124,22 +123,17 @@ def _arch_args(pairs: list[str] | None) -> dict[str, Any]:
     return parse_assignments(pairs or ())
 
 
-def _facts(base: TrainConfig, data: str, suite: str) -> dict[str, Any]:
+def _facts(base: TrainConfig, data: str) -> dict[str, Any]:
+    """What every figure of the ablation depends on."""
     from recyclenet.training.run_folder import environment
 
     return {
-        "suite": suite,
         "data": data,
         "pretrained": Path(base.pretrained).name,
         "recipe": asdict(base.recipe),
         **environment(),
+        "command": shlex.join(["recyclenet", *sys.argv[1:]]),
     }
-
-
-def _write(out: Path, suite: str, facts: dict[str, Any], filled: "list[FilledTable]") -> list[Path]:
-    from recyclenet.ablation.report import write_report
-
-    return write_report(out, f"Ablation: {suite}", facts, filled)
 
 
 def _print(filled: "list[FilledTable]") -> None:
