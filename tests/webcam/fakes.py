@@ -1,7 +1,6 @@
 """A camera and a window without the machine's: pictures from a list, keys from a script."""
 
 
-
 class FakeCamera:
     """Gives the pictures in turn (None: no picture just now), then none any more."""
 
