@@ -63,7 +63,7 @@ def press(display):
         subprocess.run(["xdotool", *words], check=True, timeout=PATIENCE, env={**os.environ, "DISPLAY": display})
 
     def press(*keys):
-        xdotool("search", "--sync", "--onlyvisible", "--name", "^RecycleNet$", "windowfocus", "--sync")
+        xdotool("search", "--sync", "--onlyvisible", "--name", "^RecycleNet ", "windowfocus", "--sync")
         # In a call of its own: to a window that was searched for, xdotool sends what no keyboard sends.
         for key in keys:
             xdotool("key", key)

@@ -29,7 +29,7 @@ def test_live_pictures_are_shown_in_order(tmp_path):
     window = FakeWindow("turn", "turn")
     assert sit(FakeCamera(RED, GREEN, BLUE), window, tmp_path / "c.png") == []
     assert window.pictures == [RED, GREEN, BLUE]
-    assert window.texts == [("space: capture and classify     Esc: leave", "#eeeeee")]
+    assert window.texts == [("space: capture and classify\nEsc: leave", "#eeeeee")]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -64,9 +64,9 @@ def test_a_gap_in_the_pictures(tmp_path):
     window = FakeWindow("turn", "turn", "space", "turn", "turn")
     lines = sit(FakeCamera(RED, None, None, GREEN), window, tmp_path / "c.png")
     assert [text for text, _ in window.texts[1:]] == [
-        "no new pictures; space answers for this one",
+        "no new pictures",
         "red, 75.0 %, bin: the bin\nrinse it",
-        "no new pictures; space answers for this one",
+        "no new pictures",
     ]
     assert lines[0].endswith("red, 75.0 %, bin: the bin")
     assert window.pictures == [RED, GREEN]

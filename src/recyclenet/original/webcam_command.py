@@ -8,6 +8,7 @@ from recyclenet.entry import run_command
 from recyclenet.errors import RecycleNetError
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+_TITLE = "RecycleNet (space: capture, Esc: leave)"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -54,7 +55,7 @@ def _watch(resume: str | None, cuda: bool, save_to: Path, source: str) -> None:
 
     rules = default_rules()
     model = load_model(resume, device="cuda" if cuda else "cpu")
-    with closing(OpenCvCamera(parse_source(source))) as camera, closing(TkWindow("RecycleNet")) as window:
+    with closing(OpenCvCamera(parse_source(source))) as camera, closing(TkWindow(_TITLE)) as window:
         Session(camera, window, lambda picture: answer_picture(model, rules, picture), save_to, _print_line).run()
 
 

@@ -15,7 +15,7 @@ _PAUSE_MS = 15  # shorter than a camera's 33 ms between pictures, so that none w
 _FIRST_READS = 10  # many cameras need a moment before their first picture
 
 _PLAIN = "#eeeeee"
-_KEYS = "space: capture and classify     Esc: leave"
+_KEYS = "space: capture and classify\nEsc: leave"
 
 
 class Session:
@@ -66,7 +66,7 @@ class Session:
         picture = self._camera.read()
         if picture is None:
             if not self._waiting:
-                self._window.say("no new pictures; space answers for this one", _PLAIN)
+                self._window.say("no new pictures", _PLAIN)
         else:
             self._picture = picture
             self._window.show(picture)
