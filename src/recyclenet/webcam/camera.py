@@ -9,10 +9,11 @@ from PIL import Image
 from recyclenet.errors import RecycleNetError
 
 # OpenCV and its FFmpeg write about a missing camera to standard error on their own, where one clear line is
-# promised. Both read these when they are loaded; a person who wants to see more sets them.
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+# promised. FFmpeg's level is read once, when OpenCV first opens or writes a video.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
 import cv2
+
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 class Camera(Protocol):
