@@ -64,7 +64,7 @@ def load_model(path: str | Path | None, device: str = "cpu") -> Model:
     if path is None or str(path).endswith(".onnx"):
         if device != "cpu":
             name = "the bundled model" if path is None else path
-            raise RecycleNetError(f"{name} runs on the CPU only; the device {device!r} takes a checkpoint")
+            raise RecycleNetError(f"{name} runs on the CPU only; only a checkpoint can use the device {device!r}")
         predictor = Predictor(path)
         return Model(predictor.name, "onnx", predictor.description, lambda images: predictor.run(images)[0])
     if not str(path).endswith(".safetensors"):

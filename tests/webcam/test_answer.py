@@ -126,5 +126,5 @@ def test_network_and_images_go_to_the_device(tmp_path, picture):
 def test_a_device_that_is_not_there(tmp_path):
     with pytest.raises(RecycleNetError, match=r"device 'cuda:99' cannot be used.*try the device cpu"):
         load_model(tmp_path / "m.safetensors", "cuda:99")
-    with pytest.raises(RecycleNetError, match="the bundled model runs on the CPU only; the device 'cuda' takes"):
+    with pytest.raises(RecycleNetError, match="the bundled model runs on the CPU only; only a checkpoint can use"):
         load_model(None, "cuda")
