@@ -19,7 +19,7 @@ RINGS = {
     "photo": 1, "rgb": 1, "preprocess": 1, "description": 1, "predictor": 1, "metrics": 1, "evaluate": 1, "report": 1,
     "model_card": 1, "pictures": 1,
     "data": 1, "data.batches": 2, "data.transforms": 2, "data.features": 2, "models": 2,
-    "checkpoint": 3, "checkpoint_model": 3, "export": 3, "training": 3,
+    "checkpoint": 3, "checkpoint_model": 3, "export": 3, "training": 3, "visualize": 3,
     "cli": 4, "__main__": 4,
 }  # fmt: skip
 FOREIGN = {
