@@ -110,7 +110,6 @@ def open_checkpoint(path: str | Path, layer: str | None = None) -> Viewer:
             view=view,
             evidence=maps.evidence[0].numpy(),
             features=maps.features[0].mean(dim=0).numpy(),
-            channels=maps.features.shape[1],
             gate=None if maps.gate is None else maps.gate[0, 0].numpy(),
             grad_cam=maps.grad_cam[0].numpy(),
         )

@@ -28,7 +28,6 @@ class Panels:
         evidence: (K, h, w) float32, each class's evidence by place; its mean over h and w is the logit.
         features: (h, w) float32, the last block's map averaged over its channels; None for exported models,
             whose inside cannot be read.
-        channels: how many channels that average is of; 0 for exported models.
         gate: (h, w) float32 in [0, 1], the last spatial gate; None for networks without one.
         grad_cam: (h, w) float32, at least 0, Grad-CAM for the answer; None for exported models.
     """
@@ -39,7 +38,6 @@ class Panels:
     view: Image.Image
     evidence: NDArray[np.float32]
     features: NDArray[np.float32] | None = None
-    channels: int = 0
     gate: NDArray[np.float32] | None = None
     grad_cam: NDArray[np.float32] | None = None
 
