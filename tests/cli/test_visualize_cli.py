@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -233,3 +235,14 @@ def test_layers_of_the_backbone_by_their_short_names(
     different = (pictures[0] != pictures[1]).any(axis=2)
     assert different[:, -(224 + 24) :].any()
     assert not different[: 34 + 38 + 224, : -(224 + 24)].any()
+
+
+def test_exported_models_are_shown_without_torch(class_folders: Path, tmp_path: Path) -> None:
+    arguments = ["recyclenet", "visualize", "bundled", str(take(class_folders)[0]), "--out", str(tmp_path / "out")]
+    code = (
+        "import sys; from recyclenet.cli.app import app\n"
+        f"sys.argv = {arguments}\n"
+        "app(standalone_mode=False); assert 'torch' not in sys.modules, 'torch was loaded'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert len(list((tmp_path / "out").iterdir())) == 2
