@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import recyclenet
-from recyclenet.cli import ablate, data, demo, evaluate, export, model_card, predict, summary, train
+from recyclenet.cli import ablate, data, demo, evaluate, export, model_card, predict, summary, train, visualize
 
 app = typer.Typer(
     name="recyclenet",
@@ -37,6 +37,7 @@ app.add_typer(data.data, name="data")
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
+app.command()(visualize.visualize)
 app.command()(summary.summary)
 app.command()(ablate.ablate)
 app.command()(model_card.model_card)
