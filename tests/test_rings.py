@@ -19,14 +19,14 @@ RINGS = {
     "photo": 1, "rgb": 1, "preprocess": 1, "description": 1, "predictor": 1, "metrics": 1, "evaluate": 1, "report": 1,
     "model_card": 1, "pictures": 1,
     "data": 1, "data.batches": 2, "data.transforms": 2, "data.features": 2, "models": 2,
-    "checkpoint": 3, "checkpoint_model": 3, "export": 3, "training": 3,
+    "augment": 3, "checkpoint": 3, "checkpoint_model": 3, "export": 3, "training": 3,
     "cli": 4, "__main__": 4,
 }  # fmt: skip
 FOREIGN = {
     0: set(),
     1: {"numpy", "PIL", "onnxruntime", "platformdirs", "pi_heif"},
     2: {"numpy", "PIL", "torch", "torchvision", "timm", "safetensors"},
-    3: {"numpy", "PIL", "torch", "timm", "safetensors", "onnx", "matplotlib", "rich"},
+    3: {"numpy", "PIL", "torch", "timm", "safetensors", "onnx", "matplotlib", "rich", "albumentations", "cv2"},
     4: {"typer", "rich"},
 }
 # Read when a checkpoint is evaluated, never otherwise; the edge that loads torch on demand.
