@@ -1,5 +1,6 @@
 """The original's three groups of transforms, in today's names."""
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -19,6 +20,9 @@ Step = dict[str, Transform]
 
 # What was the default when the original was written; today's, black, would teach a model black corners.
 _BORDER = cv2.BORDER_REFLECT_101
+
+# The Gaussian that falls to one half at a distance of one pixel.
+_SIGMA_3 = (2 * math.log(2)) ** -0.5
 
 
 def _basic(shorter_side: int) -> list[Step]:
@@ -75,8 +79,8 @@ def _distort(_shorter_side: int) -> list[Step]:
             "blur": albumentations.Blur(blur_limit=kernel, p=1),
             "motion blur": albumentations.MotionBlur(blur_limit=kernel, p=1),
             "median blur": albumentations.MedianBlur(blur_limit=kernel, p=1),
-            # The sigma that OpenCV derives from a kernel of 3, as was done then; today's is drawn, up to 3.
-            "Gaussian blur": albumentations.GaussianBlur(blur_limit=kernel, sigma_limit=(0.8, 0.8), p=1),
+            # OpenCV's own kernel of 3 is (1, 2, 1) / 4, which was used then; today's sigma would be drawn, up to 3.
+            "Gaussian blur": albumentations.GaussianBlur(blur_limit=kernel, sigma_limit=(_SIGMA_3, _SIGMA_3), p=1),
         },
         {
             "gamma": albumentations.RandomGamma(gamma_limit=(80, 120), p=1),

@@ -24,6 +24,9 @@ from recyclenet.photo import load_photo
 from recyclenet.training.interrupt import StopRequest
 
 JPEG_QUALITY = 95
+MAX_SIDE = 32_766
+"""OpenCV counts pixels in 16 bits when it warps."""
+
 # A process takes a second to start, in which another makes the copies of a dozen photos.
 _PHOTOS_PER_PROCESS = 16
 
@@ -107,9 +110,13 @@ def make_copies(source: Path, target: Path, probability: str, planned: PlannedPh
     try:
         # Photos without copies are decoded, too: the target is to train and to be evaluated on as it is.
         photo = load_photo(source / planned.record.path)
+        if planned.copies and max(photo.size) > MAX_SIDE:
+            size = f"{photo.width}×{photo.height}"
+            reason = f"{size} is too long to be augmented: at most {MAX_SIDE} pixels a side"
+            raise PhotoError(source / planned.record.path, reason)
         for copy in planned.copies:
             if not (target / copy.path).is_file():
-                _write_copy(photo, copy, target, probability, str(source / planned.record.path))
+                _write_copy(photo, copy, target / copy.path, probability, source / planned.record.path)
             done.append(copy.path)
         if planned.kept:
             with replace_file(target / planned.record.path) as temporary:
@@ -120,15 +127,15 @@ def make_copies(source: Path, target: Path, probability: str, planned: PlannedPh
     return Made(tuple(done), None)
 
 
-def _write_copy(photo: Image.Image, copy: Copy, target: Path, probability: str, name: str) -> None:
+def _write_copy(photo: Image.Image, copy: Copy, path: Path, probability: str, source: Path) -> None:
     transform = pipeline(copy.group, probability, min(photo.size))
     try:
         picture = apply(transform, photo, copy.seed)
-    # OpenCV refuses some sizes, with errors of its own; the photo is the cause, and the others go on.
+    # The library and OpenCV have errors of every kind; the photo is the cause, and the others go on.
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise PhotoError(name, f"cannot be augmented ({copy.group}: {reason})") from error
-    with replace_file(target / copy.path) as temporary:
+        raise PhotoError(source, f"cannot be augmented ({copy.group}: {reason})") from error
+    with replace_file(path) as temporary:
         picture.save(temporary, format="JPEG", quality=JPEG_QUALITY)
 
 
