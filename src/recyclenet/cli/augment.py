@@ -21,8 +21,8 @@ def augment(
     probability: Annotated[
         str,
         typer.Option(
-            help="How often brightness, contrast, transposition, noise and shadow change: low (0.1), mid (0.3) or "
-            "high (0.5). One crop, rotation, flip, blur and distortion of each kind is always applied."
+            help="low (0.1), mid (0.3) or high (0.5): how often brightness, contrast, transposition, noise and shadow "
+            "are applied. One crop, rotation, flip, blur and distortion always are, as in the original."
         ),
     ] = "low",
     seed: Annotated[int, typer.Option(help="Same seed, same bytes, with any number of workers.")] = 1234,
