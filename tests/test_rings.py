@@ -20,15 +20,15 @@ RINGS = {
     "model_card": 1, "pictures": 1, "comparison": 1,
     "ablation": 3, "ablation.suites": 0, "ablation.published": 0, "ablation.results": 0, "ablation.tables": 1,
     "data": 1, "data.batches": 2, "data.transforms": 2, "data.features": 2, "models": 2,
-    "checkpoint": 3, "checkpoint_model": 3, "export": 3, "training": 3, "visualize": 3,
+    "augment": 3, "checkpoint": 3, "checkpoint_model": 3, "export": 3, "training": 3, "visualize": 3,
     "original": 3, "original.webcam_command": 4, "webcam": 4, "cli": 4, "__main__": 4,
 }  # fmt: skip
 FOREIGN = {
     0: set(),
     1: {"numpy", "PIL", "onnxruntime", "platformdirs", "pi_heif"},
     2: {"numpy", "PIL", "torch", "torchvision", "timm", "safetensors"},
-    3: {"numpy", "PIL", "torch", "timm", "safetensors", "onnx", "matplotlib", "rich"},
-    4: {"typer", "rich", "cv2"},
+    3: {"numpy", "PIL", "torch", "timm", "safetensors", "onnx", "matplotlib", "rich", "albumentations", "cv2"},
+    4: {"typer", "rich"},
 }
 # Read when a checkpoint is evaluated, never otherwise; the edge that loads torch on demand.
 EXCEPTIONS = {("evaluate", "checkpoint_model")}

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import recyclenet
-from recyclenet.cli import ablate, data, demo, evaluate, export, model_card, predict, summary, train, visualize
+from recyclenet.cli import ablate, augment, data, demo, evaluate, export, model_card, predict, summary, train, visualize
 
 app = typer.Typer(
     name="recyclenet",
@@ -34,6 +34,7 @@ def _options(
 app.command()(predict.predict)
 app.command()(demo.demo)
 app.add_typer(data.data, name="data")
+app.command()(augment.augment)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
