@@ -39,6 +39,32 @@ def test_fresh_parts_learn_faster_and_only_kernels_decay():
         assert group["weight_decay"] == (BEST.weight_decay if parameter.ndim > 1 else 0), name
 
 
+def test_gates_of_many_inputs_learn_slower_with_adamw():
+    model = create_classifier(ModelConfig(arch="resnet18", attn="recyclenet"), 6)
+    rates = {id(p): group["peak_lr"] for group in create_optimizer(model, BEST).param_groups for p in group["params"]}
+    full = BEST.lr * BEST.head_lr_scale
+    attention = model.attention
+    assert rates[id(attention.spatial_gate.conv.weight)] == pytest.approx(full * 1280 / (49 * 512))
+    assert rates[id(attention.spatial_gate.conv.bias)] == full
+    assert rates[id(attention.channel_gate.mlp[0].weight)] == full
+    (paper,) = create_optimizer(model, PAPER).param_groups
+    assert len(paper["params"]) == len(list(model.parameters()))
+
+
+def test_one_step_does_not_shut_or_force_open_the_spatial_gate():
+    """At the full rate the one step moves the gate's sum by 60: to exactly 0 or 1 at every inner place."""
+    torch.manual_seed(0)
+    model = create_classifier(ModelConfig(arch="mobilenetv2_100", attn="recyclenet"), 6)
+    optimizer = create_optimizer(model, override(BEST, {"lr": 1e-3, "head_lr_scale": 1.0}))
+    features = 2 * torch.rand(32, 1280, 7, 7)
+    torch.nn.functional.cross_entropy(model.forward_head(features), torch.randint(6, (32,))).backward()
+    before = model.attention.spatial_gate(features)
+    optimizer.step()
+    after = model.attention.spatial_gate(features)
+    assert (after - before).abs().mean() > 0.05, "it learns"
+    assert 0.01 < after.min() < after.max() < 0.99
+
+
 def test_paper_decays_everything_at_one_rate():
     optimizer = create_optimizer(create_classifier(ModelConfig(arch="resnet18"), 6), PAPER)
     assert isinstance(optimizer, torch.optim.SGD)

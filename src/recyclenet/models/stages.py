@@ -10,6 +10,7 @@ from recyclenet.errors import RecycleNetError
 # Where timm's families keep their stages, each a child of its own that the next one follows.
 _CONTAINERS = ("blocks", "stages", "layers", "features")
 _RESNET_STAGE = re.compile(r"layer\d+")
+_INSTEAD = "set recipe.trained_stages to 0 (train none of it) or -1 (all)"
 
 
 def split_backbone(backbone: nn.Module, trained_stages: int) -> tuple[nn.Sequential, nn.Sequential]:
@@ -28,7 +29,7 @@ def split_backbone(backbone: nn.Module, trained_stages: int) -> tuple[nn.Sequent
     units, starts = _units(backbone)
     name = type(backbone).__name__
     if len(starts) < 2:
-        raise RecycleNetError(f"{name} is no chain of stages to be cut: use trained_stages 0 (none) or -1 (all)")
+        raise RecycleNetError(f"{name} is no chain of stages to be cut: {_INSTEAD}")
     if trained_stages >= len(starts):
         raise RecycleNetError(f"{name} has {len(starts)} stages: trained_stages can be 0 to {len(starts) - 1}, or -1")
     cut = starts[-trained_stages]
@@ -53,9 +54,7 @@ def check_split(backbone: nn.Module, trained_stages: int, img_size: int = 64) ->
             same = False
     backbone.train(was_training)
     if not same:
-        raise RecycleNetError(
-            f"{type(backbone).__name__} is more than a chain of its stages: use trained_stages 0 (none) or -1 (all)"
-        )
+        raise RecycleNetError(f"{type(backbone).__name__} is more than a chain of its stages: {_INSTEAD}")
 
 
 def _units(backbone: nn.Module) -> tuple[list[nn.Module], list[int]]:
