@@ -15,7 +15,7 @@ demo: $(CORE)
 	$(BIN)/recyclenet demo $(PHOTOS)
 
 test: lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(ALL)
 	$(BIN)/ruff check .

@@ -34,7 +34,7 @@ def test_stages_are_counted_from_the_end(arch, trained_stages, first):
 
 
 def test_what_is_no_chain_is_refused():
-    with pytest.raises(RecycleNetError, match="no chain of stages to be cut: set recipe.trained_stages to 0"):
+    with pytest.raises(RecycleNetError, match=r"no chain of stages to be cut: set recipe\.trained_stages to 0"):
         split_backbone(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3)), 1)
     with pytest.raises(RecycleNetError, match="has 4 stages: trained_stages can be 0 to 3"):
         split_backbone(backbone("resnet18"), 4)
