@@ -38,7 +38,7 @@ def test_paper_is_the_original_recipe_exactly():
         "augment": "paper",
         "img_size": 224,
         "resize": 256,
-        "frozen_backbone": False,
+        "trained_stages": -1,
         "views": 1,
         "precision": "fp32",
         "channels_last": False,
@@ -46,8 +46,8 @@ def test_paper_is_the_original_recipe_exactly():
 
 
 def test_fast_trains_on_features_and_best_on_photos():
-    assert load_recipe("fast").frozen_backbone
-    assert not load_recipe("best").frozen_backbone
+    assert load_recipe("fast").caches_features
+    assert not load_recipe("best").caches_features
 
 
 def test_a_recipe_of_your_own(tmp_path):

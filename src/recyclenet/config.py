@@ -65,8 +65,8 @@ class Recipe:
     augment: Augment = "paper"
     img_size: int = 224
     resize: int = 256
-    frozen_backbone: bool = False  # features computed once for `views` views of each photo
-    views: int = 1
+    trained_stages: int = -1  # how many of the backbone's last stages learn; -1: the whole backbone
+    views: int = 1  # of each photo, whose features are computed once where stages stay as they are
     best_by: Literal["accuracy", "loss"] = "loss"  # on val; a few hundred photos order losses with less noise
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     channels_last: bool = True
@@ -85,9 +85,15 @@ class Recipe:
             ("label_smoothing", 0, 0.9),
             ("mixup", 0, 10),
             ("ema_decay", 0, 0.999999),
+            ("trained_stages", -1, 1000),
             ("views", 1, 64),
         ):
             check_range(name, getattr(self, name), low, high)
+
+    @property
+    def caches_features(self) -> bool:
+        """Whether part of the backbone stays as it is, so that its features are computed once."""
+        return self.trained_stages >= 0
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from recyclenet.config import ModelConfig, Recipe, TrainConfig
 from recyclenet.data.folder import open_photo_folder, split_photo_folder
 from recyclenet.errors import PhotoError, RecycleNetError
 from recyclenet.models.factory import create_classifier
+from recyclenet.models.stages import split_backbone
 from recyclenet.training import loop, objective
 from recyclenet.training.interrupt import StopRequest
 from recyclenet.training.progress import TrainProgress
@@ -198,7 +199,7 @@ def test_frozen_backbone_trains_the_top_alone(config, tmp_path):
     torch.manual_seed(1)
     pretrained = create_classifier(MODEL, 3).backbone
     torch.save(pretrained.state_dict(), tmp_path / "weights.pth")
-    fast = replace(RECIPE, frozen_backbone=True, views=3, epochs=15, lr=2e-2, mixup=0.0, augment="paper")
+    fast = replace(RECIPE, trained_stages=0, views=3, epochs=15, lr=2e-2, mixup=0.0, augment="paper")
     config = replace(config, recipe=fast, pretrained=str(tmp_path / "weights.pth"))
     result = train(config, tmp_path / "run")
     after = weights(tmp_path / "run" / "last.safetensors")
@@ -210,9 +211,29 @@ def test_frozen_backbone_trains_the_top_alone(config, tmp_path):
     assert not (tmp_path / "run" / "features").exists(), "the cache goes when the run is complete"
 
 
-def test_frozen_features_survive_a_stop(config, tmp_path, monkeypatch):
+def test_the_last_stages_learn_and_the_others_stay(config, tmp_path):
+    torch.manual_seed(1)
+    pretrained = create_classifier(MODEL, 3).backbone
+    torch.save(pretrained.state_dict(), tmp_path / "weights.pth")
+    recipe = replace(RECIPE, trained_stages=2, epochs=1)
+    config = replace(config, recipe=recipe, pretrained=str(tmp_path / "weights.pth"))
+    train(config, tmp_path / "run", features=tmp_path / "shared")
+    after = load_classifier(tmp_path / "run" / "last.safetensors")[0].backbone
+    (before_lower, before_upper), (lower, upper) = split_backbone(pretrained, 2), split_backbone(after, 2)
+    assert same(before_lower.state_dict(), lower.state_dict()), "weights or batch statistics of frozen stages moved"
+    moved = [not torch.equal(a, b) for a, b in zip(before_upper.parameters(), upper.parameters(), strict=True)]
+    assert all(moved)
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "shared").iterdir()}
+    assert kept.keys() == {"train-0.safetensors", "val.safetensors"}
+    train(config, tmp_path / "again", features=tmp_path / "shared")
+    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "shared").iterdir()} == kept
+    assert same(weights(tmp_path / "run" / "last.safetensors"), weights(tmp_path / "again" / "last.safetensors"))
+
+
+@pytest.mark.parametrize("trained_stages", [0, 1])
+def test_frozen_features_survive_a_stop(config, tmp_path, monkeypatch, trained_stages):
     torch.save(create_classifier(MODEL, 3).backbone.state_dict(), tmp_path / "weights.pth")
-    fast = replace(RECIPE, frozen_backbone=True, views=2)
+    fast = replace(RECIPE, trained_stages=trained_stages, views=2)
     config = replace(config, recipe=fast, pretrained=str(tmp_path / "weights.pth"))
     train(config, tmp_path / "whole")
     with monkeypatch.context() as patch:
@@ -226,9 +247,9 @@ def test_frozen_features_survive_a_stop(config, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("recipe", "model", "message"),
     [
-        ({"frozen_backbone": True}, {}, "needs pretrained weights"),
+        ({"trained_stages": 0}, {}, "needs pretrained weights"),
         (
-            {"frozen_backbone": True},
+            {"trained_stages": 0},
             {"arch": "resnet18", "attn": "se", "attn_at": "blocks"},
             "pretrained|never be trained",
         ),

@@ -28,6 +28,7 @@ from recyclenet.recipes import differences, load_recipe, override, parse_assignm
 if TYPE_CHECKING:
     from recyclenet.data.folder import PhotoFolder
     from recyclenet.training.run_folder import RunFolder
+    from recyclenet.training.settings import check_settings
 
 # A resumed run may move to another place or machine; everything else would make it another run.
 _MAY_CHANGE = ("data", "workers", "device")
@@ -95,7 +96,6 @@ def train(
     }
     changes = {key: value for key, value in given.items() if value is not None} | parse_assignments(set_ or ())
 
-    from recyclenet.training.loop import check_settings
     from recyclenet.training.loop import train as run_training
     from recyclenet.training.progress import TrainProgress
     from recyclenet.training.run_folder import RunFolder

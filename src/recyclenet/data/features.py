@@ -1,4 +1,4 @@
-"""Features of a frozen backbone, computed once and kept on disk, so that a head trains on them in seconds."""
+"""Features of the stages that stay as they are, computed once and kept on disk, so that the rest trains in seconds."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path

@@ -27,8 +27,9 @@ from recyclenet.description import ModelDescription
 from recyclenet.errors import RecycleNetError
 from recyclenet.metrics import accuracy_counts, mean_nll
 from recyclenet.models.classifier import Classifier
-from recyclenet.models.factory import create_classifier, pretrained_statistics
+from recyclenet.models.factory import create_classifier
 from recyclenet.models.pretrained import load_pretrained
+from recyclenet.models.stages import split_backbone
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.strict import from_dict
 from recyclenet.training.device import Compute, choose_compute
@@ -37,6 +38,7 @@ from recyclenet.training.objective import loss_of, mix_pairs
 from recyclenet.training.optim import create_optimizer, lr_factor, set_lr
 from recyclenet.training.progress import Step, Watcher
 from recyclenet.training.run_folder import Row, RunFolder
+from recyclenet.training.settings import check_data, check_settings, create_spec
 from recyclenet.training.sources import PhotoSource, Source, compute_features
 
 
@@ -67,7 +69,13 @@ class _Place:
 
 
 def train(
-    config: TrainConfig, folder: PhotoFolder, out: RunFolder, watcher: Watcher, *, resume: bool = False
+    config: TrainConfig,
+    folder: PhotoFolder,
+    out: RunFolder,
+    watcher: Watcher,
+    *,
+    resume: bool = False,
+    features: Path | None = None,
 ) -> TrainResult:
     """Trains as configured, leaving everything in the run's folder.
 
@@ -77,13 +85,15 @@ def train(
         out: the run's folder; new, or with `resume` one that holds a run.
         watcher: told of everything as it happens.
         resume: go on from `last.safetensors`.
+        features: a folder for the features of stages that stay as they are, shared by several runs and kept; by
+            default one in the run's folder, removed at the end.
 
     Raises:
         RecycleNetError: settings, data, weights or checkpoint that do not fit each other; a photo that
             cannot be read; a loss that is no longer a number.
     """
     check_settings(config)
-    _check_data(folder)
+    check_data(folder)
     compute = choose_compute(config.device, config.recipe.precision, config.recipe.channels_last)
     spec = create_spec(config)
     torch.manual_seed(derive_seed(config.seed))
@@ -95,39 +105,10 @@ def train(
     if not resume:
         out.create(config)
     with StopRequest() as stop:  # until here there is nothing to keep, and Ctrl-C just ends it
-        run = _Run(config, folder, out, model, compute, spec, stop, watcher)
+        run = _Run(config, folder, out, model, compute, spec, stop, watcher, features)
         if restarts:
             run.restore()
         return run.go()
-
-
-def check_settings(config: TrainConfig) -> None:
-    """Finds out, in a moment and without touching the data, whether a run can be started as configured.
-
-    Raises:
-        RecycleNetError: an unknown architecture, preprocessing that is not known, or settings that
-            contradict each other.
-    """
-    with torch.device("meta"):  # shapes without memory
-        create_classifier(config.model, 2)
-    create_spec(config)
-    recipe = config.recipe
-    if recipe.frozen_backbone and config.pretrained == "none":
-        raise RecycleNetError(
-            f"the recipe {recipe.name!r} keeps the backbone as it is, so it needs pretrained weights: "
-            "--pretrained imagenet or a file"
-        )
-    if recipe.frozen_backbone and config.model.attn_in_blocks:
-        raise RecycleNetError(
-            f"the recipe {recipe.name!r} keeps the backbone as it is, so attention inside its blocks would "
-            "never be trained: use --attn-at final, or another recipe"
-        )
-
-
-def create_spec(config: TrainConfig) -> PreprocessSpec:
-    """The preprocessing that a run trains for: the recipe's sizes, the architecture's statistics unless given."""
-    mean, std = (config.mean, config.std) if config.mean and config.std else pretrained_statistics(config.model.arch)
-    return PreprocessSpec(config.recipe.img_size, config.recipe.resize, mean, std)  # type: ignore[arg-type]
 
 
 def predict_logits(
@@ -156,13 +137,16 @@ class _Run:
         spec: PreprocessSpec,
         stop: StopRequest,
         watcher: Watcher,
+        features: Path | None,
     ) -> None:
         self.config, self.recipe, self.folder, self.out = config, config.recipe, folder, out
         self.compute, self.spec, self.stop, self.watcher = compute, spec, stop, watcher
+        self.features = features
         layout = torch.channels_last if compute.channels_last else torch.contiguous_format
         self.model = model.to(memory_format=layout).to(compute.device)
-        if self.recipe.frozen_backbone:
-            self.model.backbone.requires_grad_(False)
+        if self.recipe.caches_features:
+            lower, _ = split_backbone(self.model.backbone, self.recipe.trained_stages)
+            lower.requires_grad_(False)
         in_blocks = config.model.attn_in_blocks
         self.optimizer = create_optimizer(self.model, self.recipe, attn_in_blocks=in_blocks)
         self.ema = ModelEmaV3(self.model, self.recipe.ema_decay, use_warmup=True) if self.recipe.ema_decay else None
@@ -217,26 +201,29 @@ class _Run:
                 while self.place.epoch < self.recipe.epochs:
                     self.train_epoch(source)
                     self.finish_epoch(source, board)
-            FeatureCache(self.out.features).remove()
+            if self.features is None:
+                FeatureCache(self.out.features).remove()
         except RunStopped:
             self.save_last()
             return self.result(self.stop.signal_number)
         return self.result()
 
     def source(self) -> Source:
-        """Batches: photos, or the features of a frozen backbone."""
-        if not self.recipe.frozen_backbone:
+        """Batches: photos, or the features of the stages that stay as they are."""
+        if not self.recipe.caches_features:
             return PhotoSource(self.config, self.folder, self.spec)
+        cache = self.features or self.out.features
         return compute_features(
-            self.config, self.folder, self.spec, self.model, self.compute, self.out.features, self.stop, self.watcher
+            self.config, self.folder, self.spec, self.model, self.compute, cache, self.stop, self.watcher
         )
 
     def train_epoch(self, source: Source) -> None:
         """The rest of the epoch, from the place on."""
         place, recipe = self.place, self.recipe
         self.model.train()
-        if recipe.frozen_backbone:
-            self.model.backbone.eval()
+        if recipe.caches_features:
+            lower, _ = split_backbone(self.model.backbone, recipe.trained_stages)
+            lower.eval()
         clock = time.perf_counter()  # waiting for photos counts
         for inputs, targets in source.train_batches(place.epoch, place.step):
             self.stop.check()
@@ -358,13 +345,6 @@ class _Run:
             },
             version=recyclenet.__version__,
         )
-
-
-def _check_data(folder: PhotoFolder) -> None:
-    for split in ("train", "val"):
-        folder.split(split)
-    if folder.untrained:
-        raise RecycleNetError(f"{folder.root}: no photos in the train split for: {', '.join(folder.untrained)}")
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recyclenet.config import Augment, TrainConfig
 from recyclenet.data.batches import PhotoDataset, derive_seed, epoch_batches, in_order, photo_batches
@@ -17,6 +17,7 @@ from recyclenet.data.folder import PhotoFolder
 from recyclenet.data.splits import PhotoRecord
 from recyclenet.data.transforms import create_transform, decode_side
 from recyclenet.models.classifier import Classifier
+from recyclenet.models.stages import split_backbone
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.training.device import Compute
 from recyclenet.training.interrupt import StopRequest
@@ -77,7 +78,7 @@ class PhotoSource:
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """Features (N, C, h, w) of a frozen backbone through attention and head; build it with `compute_features`."""
+    """Features (N, C, h, w) of the stages that stay as they are, through the rest; built by `compute_features`."""
 
     config: TrainConfig
     views: tuple[Tensor, ...]  # of the train split, (n, C, h, w) float16 each
@@ -92,7 +93,8 @@ class FeatureSource:
 
     def forward(self, model: Classifier, inputs: Tensor) -> Tensor:
         """Features (N, C, h, w) → logits (N, K)."""
-        return model.forward_head(inputs)
+        _, upper = split_backbone(model.backbone, self.config.recipe.trained_stages)
+        return model.forward_head(upper(inputs))
 
     def train_batches(self, epoch: int, start_step: int) -> Batches:
         """Each photo once an epoch, in one of its views drawn at random."""
@@ -120,13 +122,14 @@ def compute_features(
     stop: StopRequest,
     watcher: Watcher,
 ) -> FeatureSource:
-    """Runs every photo through the frozen backbone once a view: the evaluation view first, then augmented ones.
+    """Runs every photo through the stages that stay as they are, once a view: the evaluation view, then augmented ones.
 
     Raises:
         PhotoError: a photo cannot be read.
         RunStopped: a stop was asked for; finished views are kept on disk.
     """
-    cache = FeatureCache(cache_folder, _features_key(config, folder, spec, model))
+    lower, _ = split_backbone(model.backbone, config.recipe.trained_stages)
+    cache = FeatureCache(cache_folder, _features_key(config, folder, spec, lower))
 
     def view(name: str, dataset: PhotoDataset, epoch: int) -> Tensor:
         def batches() -> Iterator[Tensor]:
@@ -135,13 +138,13 @@ def compute_features(
             for images, _ in photo_batches(dataset, order, epoch=epoch, workers=config.workers):
                 stop.check()
                 with torch.inference_mode(), compute.autocast():
-                    yield model.backbone(compute.place(images))
+                    yield lower(compute.place(images))
                 done += len(images)
                 watcher.features(name, done, len(dataset))
 
         return cache.view(name, batches)
 
-    model.backbone.eval()
+    lower.eval()
     train, val = folder.split("train"), folder.split("val")
     plain = _dataset(config, folder, train, spec, "none")
     augmented = _dataset(config, folder, train, spec, config.recipe.augment)
@@ -170,9 +173,9 @@ def _dataset(
     )
 
 
-def _features_key(config: TrainConfig, folder: PhotoFolder, spec: PreprocessSpec, model: Classifier) -> str:
+def _features_key(config: TrainConfig, folder: PhotoFolder, spec: PreprocessSpec, lower: nn.Module) -> str:
     digest = hashlib.sha256(f"{folder.fingerprint()} {spec} {config.seed} {config.recipe.augment}".encode())
-    for name, tensor in sorted(model.backbone.state_dict().items()):
+    for name, tensor in sorted(lower.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

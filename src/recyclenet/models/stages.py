@@ -1,0 +1,75 @@
+"""A backbone as a chain of stages, so that its lower part can stay as it is while its last stages learn."""
+
+import re
+
+import torch
+from torch import nn
+
+from recyclenet.errors import RecycleNetError
+
+# Where timm's families keep their stages, each a child of its own that the next one follows.
+_CONTAINERS = ("blocks", "stages", "layers", "features")
+_RESNET_STAGE = re.compile(r"layer\d+")
+
+
+def split_backbone(backbone: nn.Module, trained_stages: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """The backbone as two parts that share its modules: upper(lower(images)) is backbone(images).
+
+    Args:
+        backbone: images (N, 3, H, W) → features (N, C, h, w).
+        trained_stages: how many of the last stages, with whatever follows them, make the upper part; 0: none,
+            the upper part is empty and gives back what it gets.
+
+    Raises:
+        RecycleNetError: the backbone is no chain of stages, or has fewer than that.
+    """
+    if trained_stages == 0:
+        return nn.Sequential(backbone), nn.Sequential()
+    units, starts = _units(backbone)
+    name = type(backbone).__name__
+    if len(starts) < 2:
+        raise RecycleNetError(
+            f"{name} is no chain of stages that could be cut: use trained_stages 0 (none) or -1 (all)"
+        )
+    if trained_stages >= len(starts):
+        raise RecycleNetError(f"{name} has {len(starts)} stages: trained_stages can be 0 to {len(starts) - 1}, or -1")
+    cut = starts[-trained_stages]
+    return nn.Sequential(*units[:cut]), nn.Sequential(*units[cut:])
+
+
+def check_split(backbone: nn.Module, trained_stages: int, img_size: int = 64) -> None:
+    """Makes sure that the two parts do what the whole does: a family may do more than call its children in turn.
+
+    Raises:
+        RecycleNetError: they do not.
+    """
+    lower, upper = split_backbone(backbone, trained_stages)
+    was_training = backbone.training
+    backbone.eval()
+    with torch.inference_mode():
+        images = torch.linspace(-1, 1, 3 * img_size * img_size).reshape(1, 3, img_size, img_size)
+        whole = backbone(images)
+        try:
+            same = torch.allclose(upper(lower(images)), whole, rtol=1e-4, atol=1e-5)
+        except (RuntimeError, TypeError, ValueError, AttributeError):  # a part that needs more than its input
+            same = False
+    backbone.train(was_training)
+    if not same:
+        raise RecycleNetError(
+            f"{type(backbone).__name__} is more than a chain of its stages: use trained_stages 0 (none) or -1 (all)"
+        )
+
+
+def _units(backbone: nn.Module) -> tuple[list[nn.Module], list[int]]:
+    """The modules to call in turn, and at which of them stages begin."""
+    units: list[nn.Module] = []
+    starts: list[int] = []
+    for name, child in backbone.named_children():
+        if name in _CONTAINERS and isinstance(child, nn.Sequential):
+            starts += range(len(units), len(units) + len(child))
+            units += child
+            continue
+        if _RESNET_STAGE.fullmatch(name):
+            starts.append(len(units))
+        units.append(child)
+    return units, starts

@@ -1,0 +1,50 @@
+"""Whether a run can be started as configured: found out in a moment, before anything is written."""
+
+import torch
+
+from recyclenet.config import TrainConfig
+from recyclenet.data.folder import PhotoFolder
+from recyclenet.errors import RecycleNetError
+from recyclenet.models.factory import create_classifier, pretrained_statistics
+from recyclenet.models.stages import check_split
+from recyclenet.preprocess import PreprocessSpec
+
+
+def check_settings(config: TrainConfig) -> None:
+    """Finds out, in a moment and without touching the data, whether a run can be started as configured.
+
+    Raises:
+        RecycleNetError: an unknown architecture, preprocessing that is not known, or settings that
+            contradict each other.
+    """
+    with torch.device("meta"):  # shapes without memory
+        create_classifier(config.model, 2)
+    create_spec(config)
+    recipe = config.recipe
+    if not recipe.caches_features:
+        return
+    if config.pretrained == "none":
+        raise RecycleNetError(
+            f"the recipe {recipe.name!r} keeps part of the backbone as it is, so it needs pretrained weights: "
+            "--pretrained imagenet or a file"
+        )
+    if config.model.attn_in_blocks:
+        raise RecycleNetError(
+            f"the recipe {recipe.name!r} keeps part of the backbone as it is, so attention inside its blocks would "
+            "never be trained: use --attn-at final, or another recipe"
+        )
+    check_split(create_classifier(config.model, 2).backbone, recipe.trained_stages)
+
+
+def create_spec(config: TrainConfig) -> PreprocessSpec:
+    """The preprocessing that a run trains for: the recipe's sizes, the architecture's statistics unless given."""
+    mean, std = (config.mean, config.std) if config.mean and config.std else pretrained_statistics(config.model.arch)
+    return PreprocessSpec(config.recipe.img_size, config.recipe.resize, mean, std)  # type: ignore[arg-type]
+
+
+def check_data(folder: PhotoFolder) -> None:
+    """Raises RecycleNetError unless there is something to train on and to validate with, for every class."""
+    for split in ("train", "val"):
+        folder.split(split)
+    if folder.untrained:
+        raise RecycleNetError(f"{folder.root}: no photos in the train split for: {', '.join(folder.untrained)}")
