@@ -20,6 +20,7 @@ RINGS = {
     "model_card": 1, "pictures": 1,
     "data": 1, "data.batches": 2, "data.transforms": 2, "data.features": 2, "models": 2,
     "checkpoint": 3, "checkpoint_model": 3, "export": 3, "training": 3,
+    "original": 3, "original.main_command": 4,
     "cli": 4, "__main__": 4,
 }  # fmt: skip
 FOREIGN = {

@@ -20,6 +20,7 @@ LogitsOf = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """images (N, 3, H, W), normalised → logits (N, K)."""
 
 _BATCH = 16
+_CHECKPOINTS = (".safetensors", ".pth.tar", ".pth")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Evaluation:
 
 
 def load_model(path: str | Path | None) -> Model:
-    """The bundled model (None), an .onnx file, or a .safetensors checkpoint (needs the 'train' extra).
+    """The bundled model (None), an .onnx file, or a checkpoint, this project's or the original's ('train' extra).
 
     Raises:
         RecycleNetError: missing or damaged file, an ending that is neither, or torch is not installed.
@@ -59,8 +60,10 @@ def load_model(path: str | Path | None) -> Model:
     if path is None or str(path).endswith(".onnx"):
         predictor = Predictor(path)
         return Model(predictor.name, "onnx", predictor.description, lambda images: predictor.run(images)[0])
-    if not str(path).endswith(".safetensors"):
-        raise RecycleNetError(f"{path}: expected a model ending in .onnx or a checkpoint ending in .safetensors")
+    if not str(path).endswith(_CHECKPOINTS):
+        raise RecycleNetError(
+            f"{path}: expected a model ending in .onnx or a checkpoint ending in {', '.join(_CHECKPOINTS)}"
+        )
     require_extra("train", "evaluating a checkpoint")
     from recyclenet.checkpoint_model import load_checkpoint_model
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import recyclenet
-from recyclenet.cli import data, demo, evaluate, export, model_card, predict, summary, train
+from recyclenet.cli import convert, data, demo, evaluate, export, model_card, predict, summary, train
 
 app = typer.Typer(
     name="recyclenet",
@@ -37,5 +37,6 @@ app.add_typer(data.data, name="data")
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
+app.command()(convert.convert)
 app.command()(summary.summary)
 app.command()(model_card.model_card)

@@ -1,0 +1,1 @@
+"""The original RecycleNet's commands and files, working here."""
