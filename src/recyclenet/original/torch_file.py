@@ -36,14 +36,15 @@ def load_torch_file(path: Path) -> Any:
     if not path.is_file():
         raise RecycleNetError(f"no checkpoint at {path}")
     try:
-        with warnings.catch_warnings():
+        # Opened here, because torch would go by the ending of a name.
+        with open(path, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickle protocols: what cannot be read raises
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f" ({found[1]})" if found else ""
         raise RecycleNetError(
-            f"{path} is refused: it holds more than tensors and plain values{what}, which could run code when read"
+            f"{path} is refused: not made of tensors and plain values alone{what}, and anything else could run code"
         ) from error
     # torch.load reports damage by errors of many kinds, none of them its own.
     except Exception as error:
