@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from PIL import Image
 from tests.original.reference import forward, make_state, save_original
 from torch import nn
 
@@ -13,10 +14,12 @@ from recyclenet.config import ModelConfig
 from recyclenet.description import ModelDescription
 from recyclenet.errors import RecycleNetError
 from recyclenet.evaluate import load_model
+from recyclenet.export import export
 from recyclenet.labels import TRASHNET_CLASSES
 from recyclenet.models.factory import create_classifier
 from recyclenet.original.checkpoint import OriginalCheckpoint, read_original, write_original
 from recyclenet.original.layout import check_holdable, from_original_name, infer_model, to_original_name
+from recyclenet.predictor import Predictor
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.recipes import load_recipe
 
@@ -291,3 +294,15 @@ def test_what_the_original_could_not_hold_is_refused(model, others, message):
     words = {"classes": TRASHNET_CLASSES, "preprocess": PreprocessSpec()} | others
     with pytest.raises(RecycleNetError, match=message):
         check_holdable(ModelDescription(ModelConfig(**model), **words))
+
+
+def test_an_export_of_it_answers_without_torch(tmp_path, state):
+    path = save_original(tmp_path / "model_best.pth.tar", state)
+    with pytest.raises(RecycleNetError, match="recyclenet export"):
+        Predictor(path)
+    rng = np.random.default_rng(1)
+    photos = [Image.fromarray(rng.integers(0, 256, (256, 256, 3), dtype=np.uint8))]
+    export(path, tmp_path / "m.onnx", photos)  # which compares the two
+    predictor = Predictor(tmp_path / "m.onnx")
+    images = predictor.preprocess(photos[0])[None]
+    np.testing.assert_allclose(predictor.run(images)[0], forward(state, torch.from_numpy(images)), atol=1e-4)

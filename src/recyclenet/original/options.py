@@ -25,6 +25,13 @@ class _Parser(argparse.ArgumentParser):
         raise RecycleNetError(f"{message} (python main.py --help lists the flags)")
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the defaults that say something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
+
+
 def parse_options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """The flags by their names, and notes on those that are not taken by the letter.
 
@@ -99,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="main.py",
         description="Train RecycleNet on TrashNet as the original did, or evaluate on its test split.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Help,
     )
     add = parser.add_argument
     add("--gpu", required=True, help="0; several as 0,1; or cpu")
