@@ -9,20 +9,28 @@ from numpy.typing import NDArray
 
 from recyclenet.checkpoint import load_classifier
 from recyclenet.description import ModelDescription
+from recyclenet.training.device import choose_compute
 
 
 def load_checkpoint_model(
-    path: str | Path,
+    path: str | Path, device: str = "cpu"
 ) -> tuple[ModelDescription, Callable[[NDArray[np.float32]], NDArray[np.float32]]]:
-    """The checkpoint's description, and images (N, 3, H, W) → logits (N, K) in float32 on the CPU.
+    """The checkpoint's description, and images (N, 3, H, W) → logits (N, K) in float32.
+
+    Args:
+        path: the checkpoint.
+        device: where the network computes, as torch names it; images come from and logits go to the CPU.
 
     Raises:
-        RecycleNetError: as `load_classifier`.
+        RecycleNetError: as `load_classifier`, or a device that this machine does not have.
     """
-    model, description = load_classifier(path)
+    compute = choose_compute(device, channels_last=False)
+    network, description = load_classifier(path)
+    model = network.to(compute.device)
 
     def logits_of(images: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            return np.asarray(model(torch.from_numpy(images)).numpy(), dtype=np.float32)
+            logits = compute.forward(model, compute.place(torch.from_numpy(images)))
+        return np.asarray(logits.cpu().numpy(), dtype=np.float32)
 
     return description, logits_of

@@ -12,6 +12,9 @@ Combine = Literal["sum", "mul", "max"]
 Augment = Literal["none", "paper", "strong"]
 Scalar = bool | int | float | str
 
+RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+"""The original's backbones: those whose residual blocks can carry attention."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:

@@ -51,13 +51,21 @@ class Evaluation:
         return softmax(self.logits)
 
 
-def load_model(path: str | Path | None) -> Model:
+def load_model(path: str | Path | None, device: str = "cpu") -> Model:
     """The bundled model (None), an .onnx file, or a checkpoint, this project's or the original's ('train' extra).
 
+    Args:
+        path: the model's file.
+        device: where a checkpoint computes, as torch names it; exported models compute on the CPU.
+
     Raises:
-        RecycleNetError: missing or damaged file, an ending that is neither, or torch is not installed.
+        RecycleNetError: missing or damaged file, an ending that is neither, torch is not installed, or a
+            device that this machine or this kind of model does not have.
     """
     if path is None or str(path).endswith(".onnx"):
+        if device != "cpu":
+            name = "the bundled model" if path is None else path
+            raise RecycleNetError(f"{name} runs on the CPU only; only a checkpoint can use the device {device!r}")
         predictor = Predictor(path)
         return Model(predictor.name, "onnx", predictor.description, lambda images: predictor.run(images)[0])
     if not str(path).endswith(_CHECKPOINTS):
@@ -67,7 +75,7 @@ def load_model(path: str | Path | None) -> Model:
     require_extra("train", "evaluating a checkpoint")
     from recyclenet.checkpoint_model import load_checkpoint_model
 
-    description, logits_of = load_checkpoint_model(path)
+    description, logits_of = load_checkpoint_model(path, device)
     return Model(str(path), "checkpoint", description, logits_of)
 
 

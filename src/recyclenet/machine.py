@@ -2,6 +2,8 @@
 
 import os
 import platform
+import subprocess
+from pathlib import Path
 
 
 def processor() -> str:
@@ -21,3 +23,18 @@ def describe() -> dict[str, str | int | None]:
         "system": platform.system(),
         "python": platform.python_version(),
     }
+
+
+def commit() -> str | None:
+    """The commit of the checkout that this program runs from, "+" appended if files differ from it; None elsewhere."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():  # installed: a repository further up would be somebody else's
+        return None
+    try:
+        revision, status = (
+            subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603, S607
+            for words in (("rev-parse", "--short=12", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{revision}+" if status else revision

@@ -96,7 +96,7 @@ def confusion_matrix(answers: Ints, targets: Ints, num_classes: int) -> NDArray[
     return flat.reshape(num_classes, num_classes)
 
 
-def wilson_interval(correct: int, total: int, z: float = Z_95) -> tuple[float, float]:
+def wilson_interval(correct: float, total: int, z: float = Z_95) -> tuple[float, float]:
     """Wilson's score interval for a share, 95 % by default, in [0, 1] (E. B. Wilson, JASA 22, 1927)."""
     if total == 0:
         return (0.0, 1.0)

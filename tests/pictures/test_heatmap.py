@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recyclenet.pictures.heatmap import heat, overlay
+from recyclenet.pictures.heatmap import heat, mosaic, overlay, stretch
 
 HOTTEST = np.array([252, 255, 164])
 
@@ -108,3 +108,26 @@ def test_brightness_rises_with_the_heat():
     grey = np.asarray(overlay(Image.new("RGB", (256, 1)), values, strength=1.0).convert("L"), dtype=int)[0]
     assert (np.diff(grey) >= 0).all()
     assert grey[-1] > 230
+
+
+def test_a_mosaic_shows_every_cell_in_its_colour_and_nothing_between():
+    values = np.float32([[0, 0.25, 0.5], [0.75, 1, 0.125]])
+    found = np.asarray(mosaic(values, (30, 40)))
+    colours = np.array([[(13, 8, 60), (106, 23, 110), (188, 55, 84)], [(240, 120, 30), (252, 255, 164), (60, 16, 85)]])
+    assert found.shape == (40, 30, 3)
+    assert np.abs(found - colours.repeat(20, axis=0).repeat(10, axis=1)).max() <= 1
+
+
+def test_a_mosaic_cuts_off_what_lies_beyond_its_scale():
+    beyond, ends = mosaic(np.float32([[-3, 7]]), (2, 1)), mosaic(np.float32([[0, 1]]), (2, 1))
+    np.testing.assert_array_equal(np.asarray(beyond), np.asarray(ends))
+
+
+def test_stretching_is_the_linear_map_onto_0_to_1(rng):
+    values = rng.normal(5, 100, (4, 7)).astype(np.float32)
+    found = stretch(values)
+    assert (found.min(), found.max(), found.dtype) == (0, 1, np.float32)
+    slope, start = np.polyfit(values.ravel(), found.ravel(), 1)
+    np.testing.assert_allclose(found, start + slope * values, atol=1e-5)
+    assert slope > 0
+    np.testing.assert_array_equal(stretch(np.full((2, 3), 4, np.float32)), np.zeros((2, 3)))

@@ -5,7 +5,20 @@ from typing import Annotated
 import typer
 
 import recyclenet
-from recyclenet.cli import convert, data, demo, evaluate, export, model_card, predict, summary, train
+from recyclenet.cli import (
+    ablate,
+    augment,
+    convert,
+    data,
+    demo,
+    evaluate,
+    export,
+    model_card,
+    predict,
+    summary,
+    train,
+    visualize,
+)
 
 app = typer.Typer(
     name="recyclenet",
@@ -34,9 +47,12 @@ def _options(
 app.command()(predict.predict)
 app.command()(demo.demo)
 app.add_typer(data.data, name="data")
+app.command()(augment.augment)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
 app.command()(convert.convert)
+app.command()(visualize.visualize)
 app.command()(summary.summary)
+app.command()(ablate.ablate)
 app.command()(model_card.model_card)

@@ -1,5 +1,7 @@
 """What commands print: answers to standard output, everything else to standard error."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +12,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 def note(text: str) -> None:
     """A line for people, on standard error, never wrapped or coloured."""
     Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_line(line: str) -> bool:
+    """Prints at once, so that a program can read along; false when the reader has left."""
+    try:
+        print(line, flush=True)  # noqa: T201
+    except BrokenPipeError:
+        # What is still in the buffer must go somewhere when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recyclenet.atomic import make_folder, replace_file
+from recyclenet.cli.console import print_line
+from recyclenet.cli.picture_names import PictureNames
 
 if TYPE_CHECKING:
     from recyclenet.cli.answers import Answer
@@ -53,24 +54,13 @@ def predict(
                 pictures.add(answer)
             if table is not None:
                 table.add(answer)
-            elif not _print_line(json.dumps(answer.to_table())) and writer is None and pictures is None:
+            elif not print_line(json.dumps(answer.to_table())) and writer is None and pictures is None:
                 break  # nobody reads the answers any more, and no file waits for them
     if table is not None:
         table.print()
     if failed:
         print(f"{failed} of {len(paths)} photos could not be read", file=sys.stderr)  # noqa: T201
         raise typer.Exit(1)
-
-
-def _print_line(line: str) -> bool:
-    """Prints at once, so that a program can read along; false when the reader has left."""
-    try:
-        print(line, flush=True)  # noqa: T201
-    except BrokenPipeError:
-        # What is still in the buffer must go somewhere when the process ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return False
-    return True
 
 
 def _with_progress(answers: Iterator["Answer"], total: int) -> Iterator["Answer"]:
@@ -113,7 +103,7 @@ class _CsvAnswers:
 class _HeatmapFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = make_folder(folder)
-        self._used: set[str] = set()
+        self._names = PictureNames()
 
     def add(self, answer: "Answer") -> None:
         from recyclenet.pictures.heatmap import heatmap
@@ -121,13 +111,7 @@ class _HeatmapFolder:
         made = answer.prediction
         if made is None:
             return
-        # Labels come from a model file, which may be a stranger's; file names end at 255 bytes.
+        # Labels come from a model file, which may be a stranger's.
         label = re.sub(r"[^\w.-]", "_", made.label)
-        name = stem = f"{Path(answer.path).stem[:40]}-{label[:20]}"
-        number = 1
-        while name.lower() in self._used:  # photos of the same name in several folders
-            number += 1
-            name = f"{stem}-{number}"
-        self._used.add(name.lower())
-        with replace_file(self._folder / f"{name}.png") as temporary:
+        with replace_file(self._folder / self._names.name(answer.path, f"-{label[:20]}")) as temporary:
             heatmap(made).save(temporary)

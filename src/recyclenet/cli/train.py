@@ -28,7 +28,6 @@ from recyclenet.recipes import differences, load_recipe, override, parse_assignm
 if TYPE_CHECKING:
     from recyclenet.data.folder import PhotoFolder
     from recyclenet.training.run_folder import RunFolder
-    from recyclenet.training.settings import check_settings
 
 # A resumed run may move to another place or machine; everything else would make it another run.
 _MAY_CHANGE = ("data", "workers", "device")
@@ -101,6 +100,7 @@ def train(
     from recyclenet.training.loop import train as run_training
     from recyclenet.training.progress import TrainProgress
     from recyclenet.training.run_folder import RunFolder
+    from recyclenet.training.settings import check_settings
 
     if resume:
         run = RunFolder(_required(out, "--resume needs --out, the folder of the run to go on with"))

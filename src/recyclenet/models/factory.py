@@ -8,14 +8,11 @@ import timm
 import torch
 from torch import nn
 
-from recyclenet.config import ModelConfig
+from recyclenet.config import RESNETS, ModelConfig
 from recyclenet.errors import RecycleNetError
 from recyclenet.models.attention import create_attention
 from recyclenet.models.classifier import Classifier
 from recyclenet.strict import choices
-
-# The original's backbones, with the tags of the weights that it fine-tuned (torchvision's, on ImageNet-1k).
-RESNETS = {f"resnet{depth}": f"resnet{depth}.tv_in1k" for depth in (18, 34, 50, 101, 152)}
 
 # What timm calls the attention of a ResNet's block; other families have parts of their own by this name.
 IN_BLOCK = ".se."
@@ -53,7 +50,8 @@ def create_classifier(config: ModelConfig, num_classes: int) -> Classifier:
 
 def pretrained_tag(arch: str) -> str:
     """The name under which timm finds the architecture's ImageNet weights."""
-    return RESNETS.get(arch, arch)
+    # For the original's backbones the weights that it fine-tuned: torchvision's, on ImageNet-1k.
+    return f"{arch}.tv_in1k" if arch in RESNETS else arch
 
 
 def pretrained_statistics(arch: str) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -28,9 +28,7 @@ def split_backbone(backbone: nn.Module, trained_stages: int) -> tuple[nn.Sequent
     units, starts = _units(backbone)
     name = type(backbone).__name__
     if len(starts) < 2:
-        raise RecycleNetError(
-            f"{name} is no chain of stages that could be cut: use trained_stages 0 (none) or -1 (all)"
-        )
+        raise RecycleNetError(f"{name} is no chain of stages to be cut: use trained_stages 0 (none) or -1 (all)")
     if trained_stages >= len(starts):
         raise RecycleNetError(f"{name} has {len(starts)} stages: trained_stages can be 0 to {len(starts) - 1}, or -1")
     cut = starts[-trained_stages]

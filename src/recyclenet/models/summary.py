@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from recyclenet.config import ModelConfig
@@ -50,7 +51,7 @@ def summarize(config: ModelConfig, num_classes: int, img_size: int = 224) -> Sum
             logits = model.forward_head(features)
     except (RuntimeError, AssertionError) as error:
         raise RecycleNetError(f"{config.arch} does not take pictures of {img_size}×{img_size}: {error}") from error
-    params = sum(parameter.numel() for parameter in model.parameters())
+    params = _numel(model)
     return Summary(
         arch=config.arch,
         attn=config.attn,
@@ -58,8 +59,18 @@ def summarize(config: ModelConfig, num_classes: int, img_size: int = 224) -> Sum
         num_classes=num_classes,
         img_size=img_size,
         params=params,
-        attn_params=params - sum(parameter.numel() for parameter in plain.parameters()),
+        attn_params=params - _numel(plain),
         flops=counter.get_total_flops(),
         features=tuple(features.shape[1:]),
         logits=tuple(logits.shape[1:]),
     )
+
+
+def count_params(config: ModelConfig, num_classes: int) -> int:
+    """All learned numbers of the network, without building it in memory."""
+    with torch.device("meta"):
+        return _numel(create_classifier(config, num_classes))
+
+
+def _numel(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())

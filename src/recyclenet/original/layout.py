@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import torch
 
-from recyclenet.config import ModelConfig
+from recyclenet.config import RESNETS, ModelConfig
 from recyclenet.description import ModelDescription
 from recyclenet.errors import RecycleNetError
 from recyclenet.labels import TRASHNET_CLASSES
 from recyclenet.models.classifier import Classifier
-from recyclenet.models.factory import IN_BLOCK, RESNETS, create_classifier
+from recyclenet.models.factory import IN_BLOCK, create_classifier
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.recipes import differences
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from recyclenet.data.folder import PhotoFolder, open_photo_folder
 from recyclenet.data.trashnet import PHOTO_FOLDER, SPLIT_LISTS
+from recyclenet.entry import run_command
 from recyclenet.errors import RecycleNetError
 from recyclenet.extras import require_extra
 from recyclenet.labels import TRASHNET_CLASSES
@@ -16,13 +17,7 @@ from recyclenet.original.options import create_config, flags_for, names_network,
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: a user's mistake becomes one line on standard error and exit code 2."""
-    try:
-        sys.exit(run(sys.argv[1:] if arguments is None else arguments))
-    except RecycleNetError as error:
-        _note(f"error: {error}")
-        sys.exit(2)
-    except KeyboardInterrupt:  # before there is anything to keep
-        sys.exit(130)
+    run_command(lambda: sys.exit(run(sys.argv[1:] if arguments is None else arguments)))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -37,7 +32,7 @@ def run(arguments: Sequence[str]) -> int:
     require_extra("train", "main.py")
     device = choose_device(options.gpu)
     folder = _open_root(options)
-    return _evaluate(options, folder) if options.evaluate else _train(options, folder, device)
+    return _evaluate(options, folder, device) if options.evaluate else _train(options, folder, device)
 
 
 def choose_device(gpu: str) -> str:
@@ -123,13 +118,13 @@ def _train(options: argparse.Namespace, folder: PhotoFolder, device: str) -> int
     return 0
 
 
-def _evaluate(options: argparse.Namespace, folder: PhotoFolder) -> int:
+def _evaluate(options: argparse.Namespace, folder: PhotoFolder, device: str) -> int:
     import numpy as np
 
     from recyclenet.evaluate import evaluate, load_model
     from recyclenet.original.log import logged, say_evaluation
 
-    model = load_model(options.resume)
+    model = load_model(options.resume, device)
     found = model.description.model
     if not names_network(options, found):
         _note(f"note: other flags, but {options.resume} holds {found.arch}, attention {found.attn}: evaluating that")

@@ -42,11 +42,27 @@ def overlay(view: Image.Image, values: NDArray[np.float32], *, strength: float =
     """
     field = Image.fromarray(np.asarray(values, dtype=np.float32)).resize(view.size, Image.Resampling.BICUBIC)
     smooth = np.clip(np.asarray(field), 0.0, 1.0)
-    position = smooth * (len(_STOPS) - 1)
-    low = np.minimum(position.astype(int), len(_STOPS) - 2)
-    share = (position - low)[..., None]
-    colours = _STOPS[low] * (1 - share) + _STOPS[low + 1] * share
     weight = (strength * smooth)[..., None]
     grey = np.asarray(view.convert("L"), dtype=np.float32)[..., None]
-    mixed = grey * (1 - weight) + colours * weight
+    mixed = grey * (1 - weight) + _colours(smooth) * weight
     return Image.fromarray(np.rint(mixed).astype(np.uint8))
+
+
+def mosaic(values: NDArray[np.float32], size: tuple[int, int]) -> Image.Image:
+    """A map (h, w) in [0, 1] as its cells in colour, nothing smoothed, as RGB of `size`; the colours of `overlay`."""
+    colours = np.rint(_colours(np.clip(values, 0.0, 1.0))).astype(np.uint8)
+    return Image.fromarray(colours).resize(size, Image.Resampling.NEAREST)
+
+
+def stretch(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A map of any range onto [0, 1]: its least value becomes 0, its greatest 1; an even map is 0 everywhere."""
+    low, high = values.min(), values.max()
+    return np.asarray((values - low) / (high - low) if high > low else np.zeros_like(values), dtype=np.float32)
+
+
+def _colours(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values in [0, 1] of any shape as RGB in [0, 255], one axis more."""
+    position = values * (len(_STOPS) - 1)
+    low = np.minimum(position.astype(int), len(_STOPS) - 2)
+    share = (position - low)[..., None]
+    return np.asarray(_STOPS[low] * (1 - share) + _STOPS[low + 1] * share, dtype=np.float32)

@@ -65,7 +65,7 @@ def choose_compute(
     # torch reports a missing device by errors of several kinds, from RuntimeError to AssertionError.
     except Exception as error:
         reason = str(error).splitlines()[0][:120]
-        raise RecycleNetError(f"the device {device!r} cannot be used ({reason}); try --device cpu") from error
+        raise RecycleNetError(f"the device {device!r} cannot be used ({reason}); try the device cpu") from error
     bf16 = precision == "bf16" or (precision == "auto" and _computes_in_bf16(chosen))
     return Compute(chosen, bf16, channels_last, gpus)
 

@@ -14,7 +14,7 @@ import recyclenet
 from recyclenet.atomic import make_folder, replace_file, write_text
 from recyclenet.config import TrainConfig
 from recyclenet.errors import RecycleNetError
-from recyclenet.machine import describe
+from recyclenet.machine import commit, describe
 from recyclenet.strict import from_dict
 
 Row = dict[str, int | float]  # a figure by its name; counts stay whole numbers
@@ -83,6 +83,7 @@ def environment() -> dict[str, Any]:
     program = Path(sys.argv[0]).name
     return {
         "recyclenet": recyclenet.__version__,
+        "commit": commit(),
         "torch": torch.__version__,
         "timm": timm.__version__,
         **describe(),

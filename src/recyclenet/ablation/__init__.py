@@ -1,0 +1,1 @@
+"""Ablations: what each choice is worth, over seeds, beside the published figures."""

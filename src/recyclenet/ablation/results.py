@@ -1,0 +1,59 @@
+"""What one run gave, on disk: enough to make every table again without training anything."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from recyclenet.atomic import write_text
+from recyclenet.errors import RecycleNetError
+from recyclenet.strict import from_dict
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One variant trained with one seed.
+
+    best_epoch was chosen on val, out of `epochs`; then the test split was read, once. hits: a character a test photo
+    in the order of the split, "1" where the answer was right. seconds: of training, with validation and features.
+    fingerprint: of the photos and their split.
+    """
+
+    variant: str
+    seed: int
+    epochs: int
+    best_epoch: int
+    val_correct: int
+    val_total: int
+    hits: str
+    params: int
+    seconds: float
+    fingerprint: str
+
+    @property
+    def correct(self) -> int:
+        """Test photos answered right."""
+        return self.hits.count("1")
+
+
+def write_result(path: Path, result: RunResult) -> None:
+    """As JSON, atomically."""
+    write_text(path, json.dumps(asdict(result), indent=2) + "\n")
+
+
+def read_result(path: Path) -> RunResult | None:
+    """The result, or None if the run is not finished.
+
+    Raises:
+        RecycleNetError: the file is damaged.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise RecycleNetError(f"{path} cannot be read: {error}") from error
+    try:
+        table = json.loads(text)
+    except ValueError as error:
+        raise RecycleNetError(f"{path} is damaged ({error}): remove it, and the run is done again") from error
+    return from_dict(RunResult, table, str(path))

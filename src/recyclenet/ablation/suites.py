@@ -1,0 +1,112 @@
+"""What is compared with what: the original's four tables, with the rows that make them fair."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from recyclenet.config import RESNETS, ModelConfig, Scalar
+from recyclenet.errors import RecycleNetError
+from recyclenet.strict import choices
+
+_NAMES = {"none": "no attention", "se": "SE", "cbam": "CBAM", "recyclenet": "RecycleNet"}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A network and its start: one line of a table. `pretrained` is false for training from scratch."""
+
+    model: ModelConfig
+    pretrained: bool = True
+
+    @property
+    def key(self) -> str:
+        """A name for files; different for variants that differ."""
+        model = self.model
+        parts = [model.arch, model.attn]
+        if model.attn != "none":
+            parts.append(model.attn_at)
+        if model.attn == "recyclenet":
+            parts.append("-".join(model.gates) if len(model.gates) == 1 else model.combine)
+        return "-".join([*parts, "" if self.pretrained else "scratch"]).rstrip("-")
+
+    @property
+    def name(self) -> str:
+        """For people, without the architecture."""
+        model = self.model
+        name = _NAMES[model.attn]
+        if model.attn != "none":
+            name += " in every block" if model.attn_at == "blocks" else " at the end"
+        if model.attn == "recyclenet" and len(model.gates) == 1:
+            name += f", {model.gates[0]} gate only"
+        elif model.attn == "recyclenet":
+            name += f", gates combined by {model.combine}"
+        return name if self.pretrained else f"{name}, from scratch"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Variants of one architecture to compare; `baseline` is the one that the others are tested against."""
+
+    title: str
+    arch: str
+    baseline: Variant
+    variants: tuple[Variant, ...]
+
+
+SUITES = ("pretraining", "modules", "gates", "combine", "paper")
+
+
+def suite_tables(
+    suite: str, archs: Sequence[str], arch_args: dict[str, Scalar] | None = None, *, pretrained: bool = True
+) -> list[Table]:
+    """The tables of a suite, one for each question and architecture.
+
+    Args:
+        suite: one of SUITES; "paper" is all the others together.
+        archs: architectures; those whose blocks can carry attention (ResNets) get the rows for it.
+        arch_args: passed to every backbone.
+        pretrained: whether there are pretrained weights; without them every network starts from scratch and
+            "pretraining" has nothing to compare with.
+
+    Raises:
+        RecycleNetError: unknown suite.
+    """
+    if suite not in SUITES:
+        raise RecycleNetError(f"unknown suite {suite!r}; {choices(suite, SUITES)}")
+    names = [name for name in SUITES if name != "paper"] if suite == "paper" else [suite]
+    return [
+        _TABLES[name](Variant(ModelConfig(arch=arch, arch_args=dict(arch_args or {})), pretrained))
+        for name in names
+        for arch in archs
+    ]
+
+
+def _pretraining(plain: Variant) -> Table:
+    scratch = replace(plain, pretrained=False)
+    variants = (scratch, plain) if plain.pretrained else (scratch,)
+    return Table("Start: from scratch or from ImageNet weights", plain.model.arch, scratch, variants)
+
+
+def _modules(plain: Variant) -> Table:
+    end = [_with(plain, attn=attn) for attn in ("se", "cbam", "recyclenet")]
+    in_blocks = [_with(plain, attn=attn, attn_at="blocks") for attn in ("se", "cbam", "recyclenet")]
+    # Published: SE and CBAM in every block, RecycleNet at the end. Fair: all three in either place.
+    variants = [plain, *(in_blocks if plain.model.arch in RESNETS else ()), *end]
+    return Table("Attention module and its place", plain.model.arch, plain, tuple(variants))
+
+
+def _gates(plain: Variant) -> Table:
+    spatial, channel = (_with(plain, attn="recyclenet", gates=(gate,)) for gate in ("spatial", "channel"))
+    both = _with(plain, attn="recyclenet")
+    return Table("RecycleNet's gates", plain.model.arch, plain, (plain, spatial, channel, both))
+
+
+def _combine(plain: Variant) -> Table:
+    by = {how: _with(plain, attn="recyclenet", combine=how) for how in ("mul", "max", "sum")}
+    return Table("How the two gates combine", plain.model.arch, by["sum"], tuple(by.values()))
+
+
+def _with(plain: Variant, **changes: object) -> Variant:
+    return replace(plain, model=replace(plain.model, **changes))  # type: ignore[arg-type]
+
+
+_TABLES = {"pretraining": _pretraining, "modules": _modules, "gates": _gates, "combine": _combine}

@@ -1,0 +1,173 @@
+"""A plan carried out: every photo read once, all its copies written, by as many processes as there are cores."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from recyclenet.atomic import replace_file
+from recyclenet.augment.groups import pipeline
+from recyclenet.augment.library import apply
+from recyclenet.augment.plan import Copy, Plan, PlannedPhoto, write_plan_splits
+from recyclenet.errors import PhotoError, RecycleNetError
+from recyclenet.photo import load_photo
+from recyclenet.training.interrupt import StopRequest
+
+JPEG_QUALITY = 95
+MAX_SIDE = 32_766
+"""OpenCV counts pixels in 16 bits when it warps."""
+
+# A process takes a second to start, in which another makes the copies of a dozen photos.
+_PHOTOS_PER_PROCESS = 16
+
+
+@dataclass(frozen=True)
+class Made:
+    """Files of one photo that are in the target, and what went wrong with it."""
+
+    paths: tuple[str, ...]
+    error: PhotoError | None
+
+
+@dataclass(frozen=True)
+class AugmentReport:
+    """`originals` and `copies` count files in the target, old and new; `stopped_by` is a signal or None."""
+
+    originals: int
+    copies: int
+    failed: tuple[PhotoError, ...]
+    stopped_by: int | None
+
+
+def default_workers() -> int:
+    """The cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
+
+
+def run_plan(
+    plan: Plan, *, workers: int | None = None, on_progress: Callable[[int, int | None], None] | None = None
+) -> AugmentReport:
+    """Makes all copies that are not there yet, and the target's splits.csv.
+
+    Photos that cannot be used are reported and left out, their untouched originals too. Ctrl-C and SIGTERM stop
+    it between photos; what is there is whole, and the same call goes on.
+
+    Args:
+        plan: the photos and their copies; its target is one that `open_target` has opened.
+        workers: processes; the bytes written do not depend on it. All cores by default.
+        on_progress: told (photos done, photos in all).
+
+    Raises:
+        RecycleNetError: the target cannot be written, or a process ended before its work was done.
+    """
+    work = partial(make_copies, plan.source, plan.target, plan.settings.probability)
+    processes = min(workers or default_workers(), -(-len(plan.photos) // _PHOTOS_PER_PROCESS))
+    made: list[Made] = []
+    with StopRequest() as stop, _results(work, plan.photos, processes) as results:
+        try:
+            for result in results:
+                made.append(result)
+                if on_progress is not None:
+                    on_progress(len(made), len(plan.photos))
+                if stop.signal_number is not None:
+                    break
+        except BrokenProcessPool as error:
+            if stop.signal_number is None:  # else the signal reached the processes, too
+                raise RecycleNetError(
+                    f"a process ended before its work was done, perhaps for want of memory; {len(made)} photos are "
+                    "done: run it again to go on, with fewer --workers"
+                ) from error
+    paths = {path for result in made for path in result.paths}
+    if stop.signal_number is None:
+        write_plan_splits(plan, paths)
+    originals = sum(photo.kept and photo.record.path in paths for photo in plan.photos)
+    failed = tuple(result.error for result in made if result.error is not None)
+    return AugmentReport(originals, len(paths) - originals, failed, stop.signal_number)
+
+
+def make_copies(source: Path, target: Path, probability: str, planned: PlannedPhoto) -> Made:
+    """Writes the files of one photo that are not in the target yet.
+
+    Raises:
+        RecycleNetError: they cannot be written.
+    """
+    if all((target / path).is_file() for path in planned.paths):
+        return Made(planned.paths, None)
+    done: list[str] = []
+    try:
+        # Photos without copies are decoded, too: the target is to train and to be evaluated on as it is.
+        photo = load_photo(source / planned.record.path)
+        if planned.copies and max(photo.size) > MAX_SIDE:
+            size = f"{photo.width}×{photo.height}"
+            reason = f"{size} is too long to be augmented: at most {MAX_SIDE} pixels a side"
+            raise PhotoError(source / planned.record.path, reason)
+        for copy in planned.copies:
+            if not (target / copy.path).is_file():
+                _write_copy(photo, copy, target / copy.path, probability, source / planned.record.path)
+            done.append(copy.path)
+        if planned.kept:
+            with replace_file(target / planned.record.path) as temporary:
+                shutil.copyfile(source / planned.record.path, temporary)
+            done.append(planned.record.path)
+    except PhotoError as error:
+        return Made(tuple(done), error)
+    return Made(tuple(done), None)
+
+
+def _write_copy(photo: Image.Image, copy: Copy, path: Path, probability: str, source: Path) -> None:
+    transform = pipeline(copy.group, probability, min(photo.size))
+    try:
+        picture = apply(transform, photo, copy.seed)
+    # The library and OpenCV have errors of every kind; the photo is the cause, and the others go on.
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise PhotoError(source, f"cannot be augmented ({copy.group}: {reason})") from error
+    with replace_file(path) as temporary:
+        picture.save(temporary, format="JPEG", quality=JPEG_QUALITY)
+
+
+@contextmanager
+def _results(
+    work: Callable[[PlannedPhoto], Made], photos: tuple[PlannedPhoto, ...], processes: int
+) -> Iterator[Iterator[Made]]:
+    """The results in the order of the photos; when left, whatever was not begun is given up."""
+    if processes <= 1:
+        yield map(work, photos)
+        return
+    # A fresh interpreter each: a fork would carry the threads of the progress bar, or their locks, along.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_start_process)
+    try:
+        yield _in_order(pool, work, photos, ahead=4 * processes)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _in_order(
+    pool: ProcessPoolExecutor, work: Callable[[PlannedPhoto], Made], photos: tuple[PlannedPhoto, ...], ahead: int
+) -> Iterator[Made]:
+    pending: deque[Future[Made]] = deque()
+    for photo in photos:
+        pending.append(pool.submit(work, photo))
+        if len(pending) > ahead:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
+
+
+def _start_process() -> None:
+    # A terminal's Ctrl-C reaches the whole group; the main process handles it, and these end when it does.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

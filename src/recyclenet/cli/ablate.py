@@ -1,0 +1,150 @@
+"""recyclenet ablate."""
+
+import json
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from recyclenet.ablation.suites import SUITES, suite_tables
+from recyclenet.cli.console import note
+from recyclenet.cli.model_options import ArchArg, three_numbers
+from recyclenet.config import ModelConfig, TrainConfig
+from recyclenet.extras import require_extra
+from recyclenet.recipes import load_recipe, override, parse_assignments
+
+if TYPE_CHECKING:
+    from recyclenet.ablation.tables import FilledTable
+
+
+def ablate(
+    suite: Annotated[str, typer.Argument(help=f"What to compare: {', '.join(SUITES)} (all of them).")],
+    data: Annotated[Path, typer.Option(help="The data folder, split.")],
+    out: Annotated[Path, typer.Option(help="The ablation's folder: runs and results.")],
+    arch: Annotated[
+        list[str] | None,
+        typer.Option(help="resnet18/34/… or a timm backbone. May be repeated.", show_default="resnet18"),
+    ] = None,
+    arch_arg: ArchArg = None,
+    seeds: Annotated[int, typer.Option(help="Runs of each variant, with the seeds 1, 2, …", min=1, max=1000)] = 3,
+    pretrained: Annotated[
+        str, typer.Option(help="imagenet (from the hub), a file of weights, or none: then all start from scratch.")
+    ] = "imagenet",
+    recipe: Annotated[str, typer.Option(help="paper, fast, best, or a TOML file of your own.")] = "paper",
+    epochs: Annotated[int | None, typer.Option(help="Overrides the recipe.")] = None,
+    mean: Annotated[str | None, typer.Option(help="Input mean, one number or three.")] = None,
+    std: Annotated[str | None, typer.Option(help="Input standard deviation, likewise.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other setting, e.g. recipe.mixup=0. May be repeated.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that decode photos, for each run.")] = 2,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")] = "auto",
+    jobs: Annotated[int, typer.Option(help="Runs side by side; one a GPU is a good number.", min=1, max=64)] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of the tables.")] = False,
+) -> None:
+    """Measure what each choice is worth: many runs over seeds, in tables beside the original's figures.
+
+    Finished runs are kept: the same command again goes on where a stopped one was, and with more --seeds, other
+    --arch or another suite it does only what is missing.
+    """
+    require_extra("train", "an ablation")
+    tables = suite_tables(suite, arch or ["resnet18"], _arch_args(arch_arg), pretrained=pretrained != "none")
+    given: dict[str, Any] = {
+        "recipe.epochs": epochs,
+        "mean": three_numbers(mean, "mean"),
+        "std": three_numbers(std, "std"),
+    }
+    changes = {key: value for key, value in given.items() if value is not None} | parse_assignments(set_ or ())
+    start = TrainConfig(str(data), ModelConfig(), load_recipe(recipe), pretrained, workers=workers, device=device)
+    base = override(start, changes)
+
+    from recyclenet.ablation.queue import run_queue
+    from recyclenet.ablation.report import to_json, write_report
+    from recyclenet.ablation.results import RunResult
+    from recyclenet.ablation.run import Run, finished
+    from recyclenet.ablation.tables import fill_tables
+    from recyclenet.atomic import make_folder
+    from recyclenet.cli.suite_progress import SuiteProgress
+    from recyclenet.data.folder import open_photo_folder
+    from recyclenet.training.settings import check_settings
+
+    folder = open_photo_folder(data)
+    for split in ("train", "val", "test"):
+        folder.split(split)
+    variants = list({variant.key: variant for table in tables for variant in table.variants}.values())
+    # All variants of one seed together: they share the features of frozen stages.
+    runs = [
+        Run(variant, seed, base)
+        for name in dict.fromkeys(table.arch for table in tables)
+        for seed in range(1, seeds + 1)
+        for variant in variants
+        if variant.model.arch == name
+    ]
+    for run in runs[: len(variants)]:
+        check_settings(run.config)
+    make_folder(out)
+    fingerprint = folder.fingerprint()
+    results: dict[str, dict[int, RunResult]] = {}
+    waiting = []
+    for run in runs:
+        result = finished(out, run, fingerprint)
+        if result is None:
+            waiting.append(run)
+        else:
+            results.setdefault(run.variant.key, {})[run.seed] = result
+
+    facts = _facts(base, folder.root.resolve().name)
+    with SuiteProgress(Console(stderr=True), total=len(runs), done=len(runs) - len(waiting)) as progress:
+
+        def on_done(run: Run, result: RunResult) -> None:
+            results.setdefault(run.variant.key, {})[run.seed] = result
+            progress.finished(run, result)
+            write_report(out, suite, facts, fill_tables(tables, results))
+
+        complete = run_queue(waiting, out, jobs=jobs, device=device, watcher=progress, on_done=on_done)
+    filled = fill_tables(tables, results)
+    paths = write_report(out, suite, facts, filled)
+    if as_json:
+        typer.echo(json.dumps({"suite": suite, **facts, "tables": to_json(filled)}))
+    else:
+        _print(filled)
+    typer.echo(f"written: {', '.join(str(path) for path in paths)}", err=as_json)
+    if not complete:
+        note(f"stopped; every finished run is kept. Go on with:\n  {shlex.join(['recyclenet', *sys.argv[1:]])}")
+        raise typer.Exit(130)
+
+
+def _arch_args(pairs: list[str] | None) -> dict[str, Any]:
+    return parse_assignments(pairs or ())
+
+
+def _facts(base: TrainConfig, data: str) -> dict[str, Any]:
+    """What every figure of the ablation depends on."""
+    from recyclenet.training.run_folder import environment
+
+    return {
+        "data": data,
+        "pretrained": Path(base.pretrained).name,
+        "recipe": asdict(base.recipe),
+        **environment(),
+        "command": shlex.join(["recyclenet", *sys.argv[1:]]),
+    }
+
+
+def _print(filled: "list[FilledTable]") -> None:
+    from recyclenet.ablation.report import HEADINGS, cells
+
+    console = Console()
+    console = console if console.is_terminal else Console(width=200)
+    for item in filled:
+        table = RichTable(*HEADINGS, title=f"{item.table.title}: {item.table.arch}", title_justify="left")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for line in item.lines:
+            table.add_row(*cells(line))
+        console.print(table)

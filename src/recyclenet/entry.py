@@ -1,0 +1,26 @@
+"""How a program of this project ends: at once on Ctrl-C, with one line for a person's mistake."""
+
+import io
+import sys
+from collections.abc import Callable
+
+from recyclenet.errors import RecycleNetError
+
+
+def run_command(command: Callable[[], object]) -> None:
+    """Runs a whole program. A RecycleNetError becomes one line on standard error and exit code 2.
+
+    Raises:
+        SystemExit: with 2 for a mistake, 130 for Ctrl-C (128 + the signal's number, as shells count), or
+            whatever the command itself ends with.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # File names need not be Unicode; they are shown escaped instead of ending the program.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        command()
+    except RecycleNetError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 (plain text, never wrapped, easy to grep)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,82 @@
+import pytest
+
+from recyclenet.ablation.published import TEST_PHOTOS, published_for
+from recyclenet.ablation.suites import SUITES, suite_tables
+from recyclenet.config import ModelConfig
+from recyclenet.errors import RecycleNetError
+from recyclenet.models.summary import count_params
+
+PAPER_ARCHS = ("resnet18", "resnet34", "resnet50")
+
+
+def variants(suite, archs=PAPER_ARCHS, **kwargs):
+    tables = suite_tables(suite, archs, **kwargs)
+    return {variant.key: variant for table in tables for variant in table.variants}
+
+
+def test_every_published_line_is_a_variant_with_exactly_its_parameters():
+    found = {key: published_for(variant) for key, variant in variants("paper").items()}
+    published = {key: line for key, line in found.items() if line is not None}
+    # Three from scratch, three plain, nine with a module in its published place, and for ResNet18 its three variants.
+    assert len(published) == 3 + 3 + 9 + 3
+    for key, line in published.items():
+        params = count_params(variants("paper")[key].model, 6)
+        assert round(params / 1e6, 2) == pytest.approx(line.params_millions), key
+
+
+def test_published_percentages_are_whole_photos():
+    for variant in variants("paper").values():
+        if line := published_for(variant):
+            assert 100 * line.correct / TEST_PHOTOS == pytest.approx(line.accuracy, abs=0.011), variant.key
+
+
+def test_keys_and_names_are_as_different_as_the_variants():
+    found = variants("paper")
+    all_of_them = [variant for table in suite_tables("paper", PAPER_ARCHS) for variant in table.variants]
+    distinct = []
+    for variant in all_of_them:
+        if variant not in distinct:
+            distinct.append(variant)
+    assert len(found) == len(distinct)
+    assert len({(variant.model.arch, variant.name) for variant in distinct}) == len(distinct)
+
+
+def test_modules_are_compared_in_their_published_places_and_in_the_same_place():
+    (table,) = suite_tables("modules", ["resnet18"])
+    places = {(variant.model.attn, variant.model.attn_at) for variant in table.variants[1:]}
+    assert places == {(attn, at) for attn in ("se", "cbam", "recyclenet") for at in ("final", "blocks")}
+    assert table.baseline.model.attn == "none"
+    (table,) = suite_tables("modules", ["mobilenetv2_100"], {"pad_type": "same"})
+    assert [variant.model.attn_at for variant in table.variants] == ["final"] * 4
+    assert all(variant.model.arch_args == {"pad_type": "same"} for variant in table.variants)
+
+
+def test_gates_and_combinations():
+    (gates,) = suite_tables("gates", ["resnet18"])
+    assert [variant.model for variant in gates.variants] == [
+        ModelConfig(),
+        ModelConfig(attn="recyclenet", gates=("spatial",)),
+        ModelConfig(attn="recyclenet", gates=("channel",)),
+        ModelConfig(attn="recyclenet"),
+    ]
+    (combine,) = suite_tables("combine", ["resnet18"])
+    assert [variant.model.combine for variant in combine.variants] == ["mul", "max", "sum"]
+    assert combine.baseline.model.combine == "sum"
+
+
+def test_without_weights_everything_starts_from_scratch():
+    assert all(not variant.pretrained for variant in variants("paper", pretrained=False).values())
+    (table,) = suite_tables("pretraining", ["resnet18"], pretrained=False)
+    assert len(table.variants) == 1
+    both = suite_tables("pretraining", ["resnet18"])[0].variants
+    assert [variant.pretrained for variant in both] == [False, True]
+
+
+def test_paper_is_all_the_others():
+    single = [table for name in SUITES if name != "paper" for table in suite_tables(name, PAPER_ARCHS)]
+    assert suite_tables("paper", PAPER_ARCHS) == single
+
+
+def test_unknown_suites_list_what_is_near():
+    with pytest.raises(RecycleNetError, match="unknown suite 'module'; did you mean modules"):
+        suite_tables("module", ["resnet18"])

@@ -1,0 +1,70 @@
+import json
+import signal
+
+import pytest
+from tests.training.test_loop import StopAfter
+
+from recyclenet.ablation import queue
+from recyclenet.data.folder import split_photo_folder
+from recyclenet.training import loop
+
+TINY = 'name = "tiny"\nepochs = 1\nlr = 2e-3\nbatch_size = 16\nimg_size = 32\nresize = 36\nprecision = "fp32"\n'
+
+
+@pytest.fixture
+def arguments(class_folders, tmp_path):
+    split_photo_folder(class_folders)
+    (tmp_path / "tiny.toml").write_text(TINY)
+    return [
+        "ablate", "combine", "--data", class_folders, "--arch", "test_efficientnet", "--pretrained", "none",
+        "--recipe", tmp_path / "tiny.toml", "--mean", "0.5", "--std", "0.5", "--seeds", "1", "--workers", "0",
+        "--out", tmp_path / "out",
+    ]  # fmt: skip
+
+
+def test_table_files_and_going_on(arguments, run, tmp_path, monkeypatch):
+    looks = iter([10_000, 0])
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "StopRequest", lambda: StopAfter(next(looks)))
+        code, out, err = run(*arguments)
+    assert code == 128 + signal.SIGINT
+    assert "Go on with:\n  recyclenet ablate combine" in err
+    assert "1/3  test_efficientnet-recyclenet-final-mul-scratch-seed-1: val " in err
+    table = json.loads((tmp_path / "out" / "combine.json").read_text())
+    assert [line["seeds"] for line in table["tables"][0]["lines"]] == [[1], [], []]
+
+    code, out, err = run(*arguments)
+    assert code == 0, err
+    assert "mul-scratch" not in err
+    assert "3/3  test_efficientnet-recyclenet-final-sum-scratch-seed-1" in err
+    assert "How the two gates combine: test_efficientnet" in out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"combine.json", "combine.md", "combine.png", "runs"}
+
+    monkeypatch.setattr(queue, "perform", None)  # nothing is left to do
+    code, out, err = run(*arguments, "--json")
+    assert code == 0, err
+    table = json.loads(out)
+    assert [line["seeds"] for line in table["tables"][0]["lines"]] == [[1], [1], [1]]
+    assert table["command"].startswith("recyclenet ablate combine --data ")
+    assert table["recipe"]["lr"] == 2e-3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("combine", "combination"), "unknown suite 'combination'; did you mean combine"),
+        (("test_efficientnet", "test_eficientnet"), "unknown architecture 'test_eficientnet'; did you mean"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_trained(arguments, run, tmp_path, change, message):
+    code, _, err = run(*[change[1] if argument == change[0] else argument for argument in arguments])
+    assert code == 2
+    assert message in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_settings_in_the_same_folder_are_refused(arguments, run, tmp_path):
+    assert run(*arguments)[0] == 0
+    code, _, err = run(*arguments, "--set", "recipe.mixup=0.5")
+    assert code == 2
+    assert "holds a run with other settings (recipe.mixup: 0.0 → 0.5): choose another --out" in err

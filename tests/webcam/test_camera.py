@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from PIL import Image
+from tests.webcam.videos import write_video
+
+from recyclenet.errors import RecycleNetError
+from recyclenet.webcam.camera import OpenCvCamera, parse_source
+
+
+def test_pictures_of_a_video_come_in_order_in_rgb(tmp_path, trashnet):
+    photos = [Image.open(path).convert("RGB") for path in sorted(trashnet.glob("dataset-resized/*/*1.jpg"))[:3]]
+    camera = OpenCvCamera(write_video(tmp_path / "v.avi", photos))
+    for photo in photos:
+        picture = camera.read()
+        assert (picture.mode, picture.size) == ("RGB", photo.size)
+        # The file keeps every bit, so that red and blue in each other's place would show.
+        assert np.array_equal(np.asarray(picture), np.asarray(photo))
+    assert camera.read() is None
+    camera.close()
+
+
+def test_a_camera_is_let_go_of(tmp_path):
+    camera = OpenCvCamera(write_video(tmp_path / "v.avi", [Image.new("RGB", (64, 48))] * 2))
+    assert camera.read() is not None
+    camera.close()
+    assert camera.read() is None
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (97, "no camera 97: plug one in .* or try --camera 1, a video file or an address"),
+        ("missing.avi", r"no camera or video at missing\.avi: expected a camera's number"),
+        ("http://127.0.0.1:1/stream", "no pictures from http://127.0.0.1:1/stream: expected the address"),
+        ("empty.avi", r"empty\.avi is not a video that can be read here"),
+        (".", r"\. is not a video"),
+    ],
+)
+def test_no_camera(tmp_path, monkeypatch, capfd, source, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.avi").touch()
+    with pytest.raises(RecycleNetError, match=message):
+        OpenCvCamera(source)
+    assert capfd.readouterr() == ("", "")  # OpenCV and FFmpeg say nothing beside it
+
+
+def test_numbers_are_cameras_and_the_rest_is_not():
+    assert [parse_source(text) for text in ("0", "12", "v.mp4", "/dev/video2", "-1", "²")] == [
+        *(0, 12),
+        *("v.mp4", "/dev/video2", "-1", "²"),
+    ]
