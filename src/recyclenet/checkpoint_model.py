@@ -30,7 +30,7 @@ def load_checkpoint_model(
 
     def logits_of(images: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            logits = model(compute.place(torch.from_numpy(images)))
+            logits = compute.forward(model, compute.place(torch.from_numpy(images)))
         return np.asarray(logits.cpu().numpy(), dtype=np.float32)
 
     return description, logits_of

@@ -55,7 +55,7 @@ def export(checkpoint: str | Path, out: str | Path, photos: Sequence[AnyPhoto]) 
     """Writes `out` with input `images` (N, 3, H, W), outputs `logits` (N, K) and `cam` (N, K, h, w), N free.
 
     Args:
-        checkpoint: a .safetensors checkpoint.
+        checkpoint: a checkpoint, this project's or the original's.
         out: ends in .onnx; weights and description are inside.
         photos: on which both are compared, one at a time and all at once.
 

@@ -42,8 +42,12 @@ class RunFolder:
                 f"{self.path} already holds a run: go on with --resume, or choose another folder with --out"
             )
         make_folder(self.path)
-        write_text(self.config_file, json.dumps(asdict(config), indent=2) + "\n")
+        self.write_config(config)
         write_text(self.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
+
+    def write_config(self, config: TrainConfig) -> None:
+        """The configuration alone, for a run that goes on to more epochs."""
+        write_text(self.config_file, json.dumps(asdict(config), indent=2) + "\n")
 
     def read_config(self) -> TrainConfig:
         """The configuration that the run was started with.
@@ -76,6 +80,7 @@ def environment() -> dict[str, Any]:
     """What the run ran on: versions, processor, command."""
     import timm
 
+    program = Path(sys.argv[0]).name
     return {
         "recyclenet": recyclenet.__version__,
         "commit": commit(),
@@ -84,7 +89,7 @@ def environment() -> dict[str, Any]:
         **describe(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "command": ["recyclenet", *sys.argv[1:]],
+        "command": ["recyclenet" if program == "__main__.py" else program, *sys.argv[1:]],
     }
 
 
