@@ -21,7 +21,7 @@ from recyclenet.errors import RecycleNetError
 from recyclenet.models.classifier import Classifier
 from recyclenet.models.factory import create_classifier
 from recyclenet.original.checkpoint import read_original
-from recyclenet.original.torch_file import is_torch_file
+from recyclenet.torch_file import is_torch_file
 
 TRAIN_PREFIX = "train/"
 _TRAIN_KEY = "train"

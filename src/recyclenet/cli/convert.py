@@ -19,8 +19,8 @@ def convert(
     from recyclenet.cli.console import note
     from recyclenet.models.factory import create_classifier
     from recyclenet.original.checkpoint import from_description, read_original, write_original
-    from recyclenet.original.torch_file import SUFFIXES
     from recyclenet.recipes import load_recipe
+    from recyclenet.torch_file import SUFFIXES
 
     from_original, to_original = source.name.endswith(SUFFIXES), out.name.endswith(SUFFIXES)
     own = (source if to_original else out).suffix == ".safetensors"

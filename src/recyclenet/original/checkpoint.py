@@ -28,9 +28,9 @@ from recyclenet.original.layout import (
     tensor_names,
     to_original_name,
 )
-from recyclenet.original.torch_file import load_torch_file
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.strict import from_dict
+from recyclenet.torch_file import load_torch_file
 from recyclenet.training.optim import lr_factor
 
 _EXTRA = "recyclenet"

@@ -96,6 +96,8 @@ def train(
     """
     check_settings(config)
     check_data(folder)
+    if not resume:
+        out.check_new()
     compute = choose_compute(config.device, config.recipe.precision, config.recipe.channels_last)
     spec = create_spec(config)
     torch.manual_seed(derive_seed(config.seed))

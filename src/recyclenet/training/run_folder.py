@@ -37,10 +37,7 @@ class RunFolder:
         Raises:
             RecycleNetError: it cannot be written, or already holds a run.
         """
-        if self.config_file.exists():
-            raise RecycleNetError(
-                f"{self.path} already holds a run: go on with --resume, or choose another folder with --out"
-            )
+        self.check_new()
         make_folder(self.path)
         self.write_config(config)
         write_text(self.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
@@ -48,6 +45,13 @@ class RunFolder:
     def write_config(self, config: TrainConfig) -> None:
         """The configuration alone, for a run that goes on to more epochs."""
         write_text(self.config_file, json.dumps(asdict(config), indent=2) + "\n")
+
+    def check_new(self) -> None:
+        """Raises RecycleNetError if the folder already holds a run."""
+        if self.config_file.exists():
+            raise RecycleNetError(
+                f"{self.path} already holds a run: go on with --resume, or choose another folder with --out"
+            )
 
     def read_config(self) -> TrainConfig:
         """The configuration that the run was started with.
