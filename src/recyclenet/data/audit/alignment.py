@@ -4,6 +4,8 @@ The overall look says little: items on one white board under one lamp correlate 
 Details do: after a blurred copy of the picture is subtracted, copies correlate at 0.9 and more, others hardly.
 """
 
+import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +13,19 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-# (blur in pixels, samples a side, steps): first roughly, from a start that may be 5 % off, then exactly.
-_STAGES = ((4, 12, 8), (1, 24, 4))
+
+class _Stage(NamedTuple):
+    """How the window is moved: blur in pixels, samples a side, number of steps."""
+
+    blur: int
+    samples: int
+    steps: int
+
+
+_ROUGH = _Stage(blur=4, samples=12, steps=8)  # from a start that may be 5 % off
+_EXACT = _Stage(blur=1, samples=24, steps=4)
+_PROMISING = 0.9  # correlation of the blurred pictures; copies have 0.97 and more
+_WHOLE = np.array([0, 0, 1, 1], np.float32)
 _LARGEST_STEP = 0.05
 _SMALLEST_WINDOW = 0.7
 _DETAIL_SAMPLES = 48
@@ -42,19 +55,26 @@ def align(copies: Floats, originals: Floats, windows: Floats) -> Alignment:
         originals: (P, side, side) likewise.
         windows: (P, 4) where to begin.
     """
-    for radius, samples, steps in _STAGES:
-        windows = _refine(blur(copies, radius), blur(originals, radius), windows, samples, steps)
-    whole = np.broadcast_to(np.array([0, 0, 1, 1], np.float32), windows.shape)
-    first, second = (
-        fine - blur(fine, _DETAIL_BLUR)
-        for fine in (_sample(copies, whole, _DETAIL_SAMPLES), _sample(originals, windows, _DETAIL_SAMPLES))
-    )
-    return Alignment(windows, correlation(first, second))
+    before = _details(copies, originals, windows)
+    moved, likeness = _refine(blur(copies, _ROUGH.blur), blur(originals, _ROUGH.blur), windows, _ROUGH)
+    near = likeness >= _PROMISING
+    copies, originals = copies[near], originals[near]
+    moved[near], _ = _refine(blur(copies, _EXACT.blur), blur(originals, _EXACT.blur), moved[near], _EXACT)
+    after = np.full_like(before, -1)
+    after[near] = _details(copies, originals, moved[near])
+    # Of a picture that was taken twice a shadow may have moved, and the steps have followed it.
+    return Alignment(np.where((after > before)[:, None], moved, windows), np.maximum(before, after))
+
+
+def _details(copies: Floats, originals: Floats, windows: Floats) -> Floats:
+    whole = np.broadcast_to(_WHOLE, windows.shape)
+    first, second = _sample(copies, whole, _DETAIL_SAMPLES), _sample(originals, windows, _DETAIL_SAMPLES)
+    return correlation(first - blur(first, _DETAIL_BLUR), second - blur(second, _DETAIL_BLUR))
 
 
 def correlation(first: Floats, second: Floats) -> Floats:
     """(P, …) and (P, …) → (P,) Pearson's correlation of each pair; 0 where one is flat."""
-    a, b = (values.reshape(len(values), -1) for values in (first, second))
+    a, b = (values.reshape(len(values), math.prod(values.shape[1:])) for values in (first, second))
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
     return np.where(scale > 1e-3, (a * b).sum(axis=1) / np.maximum(scale, 1e-3), 0).astype(np.float32)
@@ -62,36 +82,37 @@ def correlation(first: Floats, second: Floats) -> Floats:
 
 def blur(pictures: Floats, radius: int) -> Floats:
     """(P, side, side) → the mean over squares of 2 · radius + 1 pixels; edges are repeated outwards."""
-    width = 2 * radius + 1
-    padded = np.pad(pictures, ((0, 0), (radius, radius), (radius, radius)), "edge").astype(np.float64)
-    for axis in (1, 2):
-        sums = np.cumsum(padded, axis=axis)
-        zero = np.zeros_like(np.take(sums, [0], axis))
-        sums = np.concatenate([zero, sums], axis)
-        size = sums.shape[axis]
-        padded = (np.take(sums, range(width, size), axis) - np.take(sums, range(size - width), axis)) / width
-    return padded.astype(np.float32)
+    averages = _averages(pictures.shape[1], radius)
+    return np.asarray(averages @ pictures @ averages.T, np.float32)
 
 
-def _refine(copies: Floats, originals: Floats, windows: Floats, samples: int, steps: int) -> Floats:
-    """The best windows of `steps` Gauss–Newton steps; the start is kept where no step improves on it."""
-    side = originals.shape[1]
+@cache
+def _averages(side: int, radius: int) -> Floats:
+    """(side, side): each row the weights of one mean. As a product of matrices it is faster than running sums."""
+    weights = np.zeros((side, side), np.float32)
+    for row in range(side):
+        for place in range(row - radius, row + radius + 1):
+            weights[row, min(max(place, 0), side - 1)] += 1 / (2 * radius + 1)
+    return weights
+
+
+def _refine(copies: Floats, originals: Floats, windows: Floats, stage: _Stage) -> tuple[Floats, Floats]:
+    """The best windows (P, 4) on the way, the start included, and the correlation (P,) there."""
+    side, samples = originals.shape[1], stage.samples
     slopes_y, slopes_x = (slopes * side for slopes in np.gradient(originals, axis=(1, 2)))
-    whole = np.broadcast_to(np.array([0, 0, 1, 1], np.float32), windows.shape)
-    wanted = _sample(copies, whole, samples)
+    wanted = _sample(copies, np.broadcast_to(_WHOLE, windows.shape), samples)
     along = ((np.arange(samples) + 0.5) / samples).astype(np.float32)
     best, best_score = windows, np.full(len(windows), -2, np.float32)
-    for step in range(steps + 1):
+    for step in range(stage.steps + 1):
         seen = _sample(originals, windows, samples)
         score = correlation(wanted, seen)
-        better = score > best_score
-        best = np.where(better[:, None], windows, best)
+        best = np.where((score > best_score)[:, None], windows, best)
         best_score = np.maximum(score, best_score)
-        if step < steps:
+        if step < stage.steps:
             dx, dy = (_sample(slopes, windows, samples) for slopes in (slopes_x, slopes_y))
             columns = [seen, np.ones_like(seen), dx, dy, dx * along, dy * along[:, None]]
             windows = _step(np.stack(columns, axis=-1).reshape(len(windows), -1, 6), wanted, windows)
-    return best
+    return best, best_score
 
 
 def _step(columns: Floats, wanted: Floats, windows: Floats) -> Floats:
@@ -105,7 +126,7 @@ def _step(columns: Floats, wanted: Floats, windows: Floats) -> Floats:
     gain = np.where(np.abs(solution[:, :1]) < 0.3, 1, solution[:, :1])
     moved = windows + np.clip(solution[:, 2:] / gain, -_LARGEST_STEP, _LARGEST_STEP)
     sizes = np.clip(moved[:, 2:], _SMALLEST_WINDOW, 1)
-    return np.hstack([np.clip(moved[:, :2], 0, 1 - sizes), sizes]).astype(np.float32, copy=False)
+    return np.asarray(np.concatenate([np.clip(moved[:, :2], 0, 1 - sizes), sizes], axis=1), np.float32)
 
 
 def _sample(pictures: Floats, windows: Floats, samples: int) -> Floats:
@@ -121,4 +142,4 @@ def _sample(pictures: Floats, windows: Floats, samples: int) -> Floats:
     corner = np.arange(len(pictures))[:, None, None] * side * side + top[:, :, None] * side + left[:, None]
     upper = flat[corner] * (1 - right_share) + flat[corner + 1] * right_share
     lower = flat[corner + side] * (1 - right_share) + flat[corner + side + 1] * right_share
-    return upper * (1 - lower_share) + lower * lower_share
+    return np.asarray(upper * (1 - lower_share) + lower * lower_share, np.float32)

@@ -25,6 +25,7 @@ SYMMETRIES = (
 
 _FREQUENCIES = 6
 _SAMPLES = 32
+_FLAT = 0.005 * _SAMPLES**2
 
 
 def _windows() -> Floats:
@@ -46,8 +47,8 @@ def describe(pictures: Floats, window: Floats = WINDOWS[0]) -> Floats:
     columns = _cosines() @ _interpolation(side, left, width)
     flat = (rows @ pictures @ columns.T).reshape(len(pictures), -1)[:, 1:]
     lengths = np.linalg.norm(flat, axis=1, keepdims=True)
-    # Below this a picture has no structure but rounding.
-    return np.where(lengths > 1e-3, flat / np.maximum(lengths, 1e-3), 0).astype(np.float32)
+    # Waves of a hundredth of a grey level: below this there is nothing but rounding.
+    return np.where(lengths > _FLAT, flat / np.maximum(lengths, _FLAT), 0).astype(np.float32)
 
 
 def turned_descriptors(descriptors: Floats) -> Floats:

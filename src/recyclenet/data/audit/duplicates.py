@@ -64,15 +64,18 @@ def find_twins(files: Sequence[PhotoFile], on_progress: Callable[[int, int], Non
 
 def _same_picture(thumbs: NDArray[np.uint8], on_progress: Callable[[int, int], None] | None) -> list[Twin]:
     candidates = find_candidates(thumbs, on_progress)
-    twins = []
+    twins: dict[frozenset[int], Twin] = {}
     for start in range(0, len(candidates.copies), _BLOCK):
         block = candidates.take(slice(start, start + _BLOCK))
         copies = turn(thumbs[block.copies].astype(np.float32), block.symmetries)
         windows, details = align(copies, thumbs[block.originals].astype(np.float32), WINDOWS[block.windows])
         for i in np.flatnonzero(details >= MIN_DETAIL):
             how = _in_words(int(block.symmetries[i]), windows[i])
-            twins.append(Twin(int(block.copies[i]), int(block.originals[i]), float(details[i]), how, False))
-    return twins
+            twin = Twin(int(block.copies[i]), int(block.originals[i]), float(details[i]), how, is_identical=False)
+            pair = frozenset((twin.copy, twin.original))
+            if pair not in twins or twins[pair].score < twin.score:
+                twins[pair] = twin
+    return list(twins.values())
 
 
 def _in_words(symmetry: int, window: NDArray[np.float32]) -> str:

@@ -34,14 +34,17 @@ def fit_and_answer(
     )
     wanted = np.eye(num_classes, dtype=np.float32)[targets]
     weights = np.zeros((features.shape[1], num_classes))
-    bias = np.log(wanted.mean(axis=0) + 1e-6)
-    rate = 1 / (0.5 * _largest_curvature(seen) + _DECAY)
-    ahead, previous = weights, weights
+    bias = np.zeros(num_classes)
+    # The bias is a column of ones, at right angles to columns of mean 0, so that the larger curvature counts.
+    rate = 1 / (0.5 * max(_largest_curvature(seen), 1) + _DECAY)
+    ahead, bias_ahead = weights, bias
     for step in range(_STEPS):
-        errors = (softmax(seen @ ahead.astype(np.float32) + bias) - wanted).astype(np.float32)
-        weights = ahead - rate * (seen.T @ errors / len(seen) + _DECAY * ahead)
-        ahead = weights + step / (step + 3) * (weights - previous)
-        previous = weights
+        errors = (softmax(seen @ ahead.astype(np.float32) + bias_ahead) - wanted).astype(np.float32)
+        moved = ahead - rate * (seen.T @ errors / len(seen) + _DECAY * ahead)
+        bias_moved = bias_ahead - rate * errors.mean(axis=0)
+        momentum = step / (step + 3)
+        ahead, bias_ahead = moved + momentum * (moved - weights), bias_moved + momentum * (bias_moved - bias)
+        weights, bias = moved, bias_moved
     return softmax(new @ weights.astype(np.float32) + bias)
 
 
