@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recyclenet.data.audit.files import examine, header_oddities
+from recyclenet.data.audit.files import examine, grey_thumb, header_oddities
 
 
 def noise(rng: np.random.Generator, width: int = 120, height: int = 90) -> Image.Image:
@@ -78,9 +78,21 @@ def test_what_cannot_be_read(tmp_path: Path, rng) -> None:
         assert bool(file.sha256) == (name != "no")
 
 
-def test_thumb_is_the_mean_of_blocks(tmp_path: Path) -> None:
-    pixels = np.repeat(np.repeat(np.arange(0, 256, 4, dtype=np.uint8)[None], 64, axis=0), 4, axis=1)
-    Image.fromarray(pixels).save(tmp_path / "a.png")  # 256×64
+@pytest.mark.parametrize("size", [(96, 72), (201, 150), (64, 64), (512, 384)])
+def test_thumb_of_a_turned_photo_is_the_turned_thumb(rng, size: tuple[int, int]) -> None:
+    photo = noise(rng, *size)
+    thumb = grey_thumb(photo).astype(int)
+    for turn in (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.FLIP_TOP_BOTTOM, Image.Transpose.TRANSPOSE):
+        expected = np.asarray(Image.fromarray(thumb.astype(np.uint8)).transpose(turn))
+        assert np.abs(grey_thumb(photo.transpose(turn)) - expected.astype(int)).max() <= 1  # rounding
+
+
+def test_thumb_is_stretched_to_a_square(tmp_path: Path) -> None:
+    half = np.zeros((96, 256), np.uint8)
+    half[:, 128:] = 200
+    Image.fromarray(half).save(tmp_path / "a.png")
     file, _ = examine(tmp_path, "a.png")
     assert file.thumb is not None
-    np.testing.assert_array_equal(file.thumb, np.broadcast_to(np.arange(0, 256, 4), (64, 64)))
+    assert file.thumb.shape == (64, 64)
+    assert (file.thumb[:, :31] == 0).all()
+    assert (file.thumb[:, 33:] == 200).all()

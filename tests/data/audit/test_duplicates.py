@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from recyclenet.data.audit.duplicates import find_twins
-from recyclenet.data.audit.files import PhotoFile, examine
+from recyclenet.data.audit.files import PhotoFile, examine, grey_thumb
 from recyclenet.data.folder import open_photo_folder
 from recyclenet.photo import load_photo
 
@@ -21,8 +21,7 @@ def as_file(photo: Image.Image, quality: int = 85) -> PhotoFile:
     stream = io.BytesIO()
     photo.save(stream, "JPEG", quality=quality)
     decoded = load_photo(stream.getvalue(), min_side=256)
-    thumb = np.asarray(decoded.convert("L").resize((64, 64), Image.Resampling.BOX))
-    return PhotoFile(hashlib.sha256(stream.getvalue()).hexdigest(), thumb, None, ())
+    return PhotoFile(hashlib.sha256(stream.getvalue()).hexdigest(), grey_thumb(decoded), None, ())
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,7 @@ COPIES = {
     "cut to 90 %": (lambda photo: crop(photo, 0.07, 0.02, 0.9, 0.9), 0.95),
     "cut to 80 %": (lambda photo: crop(photo, 0.03, 0.16, 0.8, 0.8), 0.95),
     "square": (lambda photo: crop(photo, 0.125, 0, 0.75, 1), 0.85),
-    "cut, turned, small": (lambda photo: crop(photo, 0.1, 0.1, 0.8, 0.8).transpose(T.ROTATE_90).resize((225, 300)), 0.95),
+    "cut and turned": (lambda photo: crop(photo, 0.1, 0.1, 0.8, 0.8).transpose(T.ROTATE_90).resize((225, 300)), 0.95),
 }  # fmt: skip
 
 

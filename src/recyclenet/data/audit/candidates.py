@@ -4,6 +4,7 @@ Every photo is compared with every other, 8 symmetries × 20 windows × 35 numbe
 for TrashNet, about an hour on two cores for 100,000 photos, whose descriptors then take 0.3 GB. Blocks need 50 MB.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -92,7 +93,9 @@ def _neighbours(described: NDArray[np.float32], start: int, stop: int) -> Candid
     originals = places[rows, columns]
     # Which window in which form it was: again for these few, which is cheaper than keeping it for all.
     scores = np.einsum("spd,wpd->psw", forms[:, rows], described[:, originals])
-    form, window = np.unravel_index(scores.reshape(len(rows), -1).argmax(axis=1), scores.shape[1:])
+    form, window = np.unravel_index(
+        scores.reshape(len(rows), math.prod(scores.shape[1:])).argmax(axis=1), scores.shape[1:]
+    )
     return Candidates(rows + start, originals, form, window, values[rows, columns])
 
 

@@ -71,11 +71,17 @@ def examine(root: Path, path: str) -> tuple[PhotoFile, Image.Image | None]:
         photo = load_photo(data, min_side=MIN_SIDE, name=path)
     except PhotoError as error:
         return PhotoFile(digest, None, error.reason, ()), None
-    thumb = np.asarray(photo.convert("L").resize((THUMB, THUMB), Image.Resampling.BOX))
+    thumb = grey_thumb(photo)
     oddities = header_oddities(data, path)
     if float(thumb.std()) < _BLANK:
         oddities += ("blank: one tone all over",)
     return PhotoFile(digest, thumb, None, oddities), photo
+
+
+def grey_thumb(photo: Image.Image) -> NDArray[np.uint8]:
+    """(THUMB, THUMB) uint8 grey of an RGB photo; a mirrored photo gives the mirrored picture."""
+    # Pillow's BOX does not: where sides do not divide evenly, it is open to one side only.
+    return np.asarray(photo.convert("L").resize((THUMB, THUMB), Image.Resampling.HAMMING))
 
 
 def header_oddities(data: bytes, path: str) -> tuple[str, ...]:
