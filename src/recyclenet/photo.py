@@ -61,7 +61,7 @@ def load_photo(
         data, label = source, name or "photo"
     else:
         label = name or os.fspath(source)
-        data = _read_bytes(Path(source), label)
+        data = read_photo_file(Path(source), label)
     if not data:
         raise PhotoError(label, "the file is empty")
     if len(data) > MAX_BYTES:
@@ -97,7 +97,17 @@ def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=formats)
 
 
-def _read_bytes(path: Path, label: str) -> bytes:
+def open_header(data: bytes) -> Image.Image:
+    """Bytes that `load_photo` accepts, opened but not decoded: for format, mode and notes alone."""
+    return _open(data, (*_FORMATS, "HEIF") if _is_heif(data) else _FORMATS)
+
+
+def read_photo_file(path: Path, label: str) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        PhotoError: missing, not a regular file, too large or unreadable; `label` is how it is called.
+    """
     try:
         if not path.exists():
             raise PhotoError(label, "no such file")

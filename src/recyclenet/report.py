@@ -99,7 +99,7 @@ def class_table(scores: Scores) -> list[str]:
     """Markdown lines: precision, recall, F1 and photos of each class."""
     lines = ["| class | precision | recall | F1 | photos |", "|---|---|---|---|---|"]
     lines += [
-        f"| {_cell(item.label)} | {item.precision:.3f} | {item.recall:.3f} | {item.f1:.3f} | {item.support} |"
+        f"| {markdown_cell(item.label)} | {item.precision:.3f} | {item.recall:.3f} | {item.f1:.3f} | {item.support} |"
         for item in scores.per_class
     ]
     return lines
@@ -107,9 +107,9 @@ def class_table(scores: Scores) -> list[str]:
 
 def matrix_table(scores: Scores, classes: Sequence[str]) -> list[str]:
     """Markdown lines: rows are true classes, columns answers."""
-    lines = ["| true \\ answer | " + " | ".join(map(_cell, classes)) + " |", "|---" * (len(classes) + 1) + "|"]
+    lines = ["| true \\ answer | " + " | ".join(map(markdown_cell, classes)) + " |", "|---" * (len(classes) + 1) + "|"]
     lines += [
-        f"| {_cell(name)} | " + " | ".join(str(value) for value in row) + " |"
+        f"| {markdown_cell(name)} | " + " | ".join(str(value) for value in row) + " |"
         for name, row in zip(classes, scores.confusion, strict=True)
     ]
     return lines
@@ -174,14 +174,15 @@ def _mistakes(evaluation: Evaluation, root: Path) -> str:
         record = evaluation.records[i]
         text = f"{record.path}: {record.label}, answered {classes[answers[i]]} ({100 * float(np.max(probs[i])):.0f} %)"
         figures.append(
-            f'<figure><img alt="" src="{_thumbnail(root / record.path)}">'
+            f'<figure><img alt="" src="{thumbnail_uri(root / record.path)}">'
             f"<figcaption>{html.escape(text)}</figcaption></figure>"
         )
     count = f"<h2>Mistakes: {len(wrong)}, the surest first</h2>"
     return count + "".join(figures) if wrong else "<h2>No mistakes</h2>"
 
 
-def _thumbnail(path: Path) -> str:
+def thumbnail_uri(path: Path) -> str:
+    """A small JPEG of a photo as a data: URI for a page; empty when it cannot be read."""
     try:
         photo = load_photo(path, min_side=_THUMBNAIL)
     except RecycleNetError:  # gone since it was evaluated; the report is still of use
@@ -196,7 +197,8 @@ def _data_uri(data: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _cell(text: str) -> str:
+def markdown_cell(text: str) -> str:
+    """Text for a cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")
 
 

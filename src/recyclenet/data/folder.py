@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from recyclenet.data.splits import (
     DEFAULT_FRACTIONS,
@@ -26,6 +27,15 @@ _LAYOUTS = (
     "class folders (DIR/glass/1.jpg, …), ready-made splits (DIR/train/glass/1.jpg, …), "
     "a splits.csv, or TrashNet with its split lists"
 )
+
+
+class Splitter(Protocol):
+    """Divides (path, label) pairs, as `split_records` does."""
+
+    def __call__(
+        self, labelled: Sequence[tuple[str, str]], *, seed: int, fractions: Sequence[float]
+    ) -> tuple[PhotoRecord, ...]:
+        """Records sorted by path."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,8 @@ class PhotoFolder:
 def open_photo_folder(root: str | Path, *, ignore_splits_file: bool = False) -> PhotoFolder:
     """Reads a data folder: splits.csv if there is one, else train/val/test folders, TrashNet's lists, or class folders.
 
+    A file like splits.csv, such as a fold of a cross-validation, can be named in place of the folder it lies in.
+
     Args:
         root: the folder.
         ignore_splits_file: read the folder as if it had no splits.csv.
@@ -99,6 +111,10 @@ def open_photo_folder(root: str | Path, *, ignore_splits_file: bool = False) -> 
     folder = Path(root)
     if not os.path.exists(folder):  # noqa: PTH110 (Path.exists raises for names that are too long)
         raise RecycleNetError(f"the data folder {folder} does not exist; expected {_LAYOUTS}")
+    if folder.suffix == ".csv" and folder.is_file():
+        listed = PhotoFolder(folder.parent, read_splits(folder), is_split=True)
+        _check_listed(listed, folder)
+        return _checked(listed)
     if not folder.is_dir():
         raise RecycleNetError(f"{folder} is a file; expected a data folder with {_LAYOUTS}")
     if (folder / SPLITS_FILE).is_file() and not ignore_splits_file:
@@ -115,19 +131,35 @@ def open_photo_folder(root: str | Path, *, ignore_splits_file: bool = False) -> 
         result = PhotoFolder(
             folder, tuple(PhotoRecord(path, label, "train") for path, label in labelled), is_split=False
         )
+    return _checked(result)
+
+
+def _checked(result: PhotoFolder) -> PhotoFolder:
     if len(result.classes) < 2:
         found = f"only the class {result.classes[0]!r}" if result.classes else "no photos"
-        raise RecycleNetError(f"{folder} has {found}; a classifier needs two classes or more: {_LAYOUTS}")
+        raise RecycleNetError(f"{result.root} has {found}; a classifier needs two classes or more: {_LAYOUTS}")
     return result
 
 
 def split_photo_folder(
-    root: str | Path, *, seed: int = 1234, fractions: Sequence[float] = DEFAULT_FRACTIONS, force: bool = False
+    root: str | Path,
+    *,
+    seed: int = 1234,
+    fractions: Sequence[float] = DEFAULT_FRACTIONS,
+    force: bool = False,
+    split: Splitter = split_records,
 ) -> PhotoFolder:
     """Splits class folders and writes splits.csv beside them.
 
     With `force` a splits.csv that is there, damaged or out of date as it may be, is not looked at: what the folder
     holds now is split.
+
+    Args:
+        root: the data folder.
+        seed: same seed, same split.
+        fractions: shares of train, val and test.
+        force: replace a split that is there.
+        split: how; by default each photo for itself.
 
     Raises:
         RecycleNetError: as `open_photo_folder`; or the folder has a split already and `force` is not set.
@@ -138,7 +170,7 @@ def split_photo_folder(
         kept = target if target.exists() else f"the split that {root} comes with"
         raise RecycleNetError(f"{root} is split already; --force replaces {kept}")
     labelled = [(record.path, record.label) for record in folder.records]
-    records = split_records(labelled, seed=seed, fractions=fractions)
+    records = split(labelled, seed=seed, fractions=fractions)
     write_splits(target, records)
     return PhotoFolder(folder.root, records, is_split=True)
 

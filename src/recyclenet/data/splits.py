@@ -46,24 +46,32 @@ def split_records(
     Raises:
         RecycleNetError: fractions that are not shares of one.
     """
-    if not (len(fractions) == 3 and min(fractions) >= 0 and abs(sum(fractions) - 1) <= 1e-6 and fractions[0] > 0):
-        raise RecycleNetError(f"split shares must be three numbers that sum to 1, train above 0, not {list(fractions)}")
+    check_fractions(fractions)
     by_label: dict[str, list[str]] = {}
     for path, label in labelled:
         by_label.setdefault(label, []).append(path)
     records = []
     for label, paths in by_label.items():
-        shuffled = sorted(
-            paths, key=lambda path: hashlib.sha256(f"{seed}:{path}".encode("utf-8", "surrogatepass")).digest()
-        )
+        shuffled = sorted(paths, key=lambda path: seeded_key(seed, path))
         start = 0
-        for split, count in zip(SPLITS, _shares(len(paths), fractions), strict=True):
+        for split, count in zip(SPLITS, shares(len(paths), fractions), strict=True):
             records += [PhotoRecord(path, label, split) for path in shuffled[start : start + count]]
             start += count
     return tuple(sorted(records))
 
 
-def _shares(total: int, fractions: Sequence[float]) -> list[int]:
+def check_fractions(fractions: Sequence[float]) -> None:
+    """Raises RecycleNetError unless they are shares of one for train, val and test."""
+    if not (len(fractions) == 3 and min(fractions) >= 0 and abs(sum(fractions) - 1) <= 1e-6 and fractions[0] > 0):
+        raise RecycleNetError(f"split shares must be three numbers that sum to 1, train above 0, not {list(fractions)}")
+
+
+def seeded_key(seed: int, path: str) -> bytes:
+    """By this photos are put into an order that looks random: SHA-256 over seed and path."""
+    return hashlib.sha256(f"{seed}:{path}".encode("utf-8", "surrogatepass")).digest()
+
+
+def shares(total: int, fractions: Sequence[float]) -> list[int]:
     """Whole numbers that sum to `total`, by largest remainder; each wanted split gets one if there are enough."""
     exact = [total * fraction for fraction in fractions]
     counts = [int(value) for value in exact]
