@@ -5,7 +5,20 @@ from typing import Annotated
 import typer
 
 import recyclenet
-from recyclenet.cli import ablate, augment, data, demo, evaluate, export, model_card, predict, summary, train, visualize
+from recyclenet.cli import (
+    ablate,
+    augment,
+    data,
+    demo,
+    evaluate,
+    export,
+    model_card,
+    parity,
+    predict,
+    summary,
+    train,
+    visualize,
+)
 
 app = typer.Typer(
     name="recyclenet",
@@ -38,6 +51,7 @@ app.command()(augment.augment)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
+app.command()(parity.parity)
 app.command()(visualize.visualize)
 app.command()(summary.summary)
 app.command()(ablate.ablate)
