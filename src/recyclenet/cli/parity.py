@@ -67,10 +67,17 @@ def _print(found: "Parity") -> None:
         )
     console.print(pairs)
     if found.timings:
-        times = Table(f"one photo, {found.threads} threads", "median ms", "middle half", "of the first's")
+        times = Table(
+            f"one photo, {found.threads} threads", "median ms", "middle half", "of the first's", "quickest ms", "ratio"
+        )
         for timing in found.timings:
             low, high = timing.middle_half
             times.add_row(
-                Text(timing.model), f"{timing.median:.2f}", f"{low:.2f}–{high:.2f}", f"{100 * timing.ratio:.0f} %"
+                Text(timing.model),
+                f"{timing.median:.2f}",
+                f"{low:.2f}–{high:.2f}",
+                f"{100 * timing.ratio:.0f} %",
+                f"{timing.quickest:.2f}",
+                f"{100 * timing.quickest_ratio:.0f} %",
             )
         console.print(times)

@@ -134,6 +134,8 @@ def export_int8(
     kept: tuple[str, ...] | None = ()
     ranking: list[Sensitivity] = rank() if settings.measure_layers else []
     if not judge.passes((), candidate.small()):
+        if judge.attempts[0].size > judge.largest:  # nothing makes it smaller than this
+            raise RecycleNetError(judge.refusal())
         ranking = ranking or rank()
         kept = keep_until(candidate, ranking, judge.passes, judge.largest, settings.max_kept)
     if kept is None:
