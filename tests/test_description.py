@@ -17,6 +17,7 @@ FULL = ModelDescription(
     {"name": "trashnet", "fingerprint": "ab12"},
     {"recipe": "best", "seed": 3, "lr": 0.5},
     "1.2.3",
+    quantization={"weights": "int8", "photos": 256},
 )
 
 
@@ -30,6 +31,12 @@ def test_round_trip(described):
     assert "\n" not in text
     assert ModelDescription.from_json(text, "m.onnx") == described
     assert described.format == FORMAT == 1
+
+
+def test_a_description_from_before_int8_is_one_of_floats():
+    table = valid_table()
+    del table["quantization"]
+    assert ModelDescription.from_json(json.dumps(table), "m.onnx").quantization == {}
 
 
 @pytest.mark.parametrize("later", [FORMAT + 1, 99])

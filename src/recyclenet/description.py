@@ -29,6 +29,7 @@ class ModelDescription:
         training: recipe, seed, epoch and the like.
         version: the program's version that wrote it.
         format: of this description; a reader refuses later ones.
+        quantization: how the weights were made small, e.g. {"weights": "int8", "photos": 256}; empty: they are floats.
     """
 
     model: ModelConfig
@@ -39,6 +40,7 @@ class ModelDescription:
     training: dict[str, Scalar] = field(default_factory=dict)
     version: str = ""
     format: int = FORMAT
+    quantization: dict[str, Scalar] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.classes) <= 10_000 or len(set(self.classes)) != len(self.classes):

@@ -15,6 +15,22 @@ def processor() -> str:
         return platform.processor()
 
 
+def adds_up_bytes_exactly(cpuinfo: str = "/proc/cpuinfo") -> bool:
+    """Whether sums of products of 8-bit numbers are exact here: not on x86 without VNNI, where two of them saturate.
+
+    Args:
+        cpuinfo: where the system tells the processor's abilities; where it does not, they count as missing.
+    """
+    if platform.machine().lower() not in ("x86_64", "amd64", "i386", "i686"):
+        return True
+    try:
+        with open(cpuinfo, encoding="utf-8") as info:
+            abilities = next((line.split() for line in info if line.startswith("flags")), [])
+    except OSError:
+        return False
+    return not {"avx512_vnni", "avx_vnni"}.isdisjoint(abilities)
+
+
 def describe() -> dict[str, str | int | None]:
     """Processor, cores, system and Python version, for a report."""
     return {

@@ -14,6 +14,7 @@ from recyclenet.cli import (
     evaluate,
     export,
     model_card,
+    parity,
     predict,
     summary,
     train,
@@ -52,6 +53,7 @@ app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
 app.command()(convert.convert)
+app.command()(parity.parity)
 app.command()(visualize.visualize)
 app.command()(summary.summary)
 app.command()(ablate.ablate)
