@@ -1,4 +1,4 @@
-"""A checkpoint as a function from images to logits, for evaluation beside exported models."""
+"""A checkpoint as a function from images to logits and features, for evaluation beside exported models."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +14,12 @@ from recyclenet.training.device import choose_compute
 
 def load_checkpoint_model(
     path: str | Path, device: str = "cpu"
-) -> tuple[ModelDescription, Callable[[NDArray[np.float32]], NDArray[np.float32]]]:
-    """The checkpoint's description, and images (N, 3, H, W) → logits (N, K) in float32.
+) -> tuple[ModelDescription, Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]]:
+    """The checkpoint's description, and images (N, 3, H, W) → logits (N, K) and features (N, C) in float32.
 
     Args:
         path: the checkpoint.
-        device: where the network computes, as torch names it; images come from and logits go to the CPU.
+        device: where the network computes, as torch names it; images come from and outputs go to the CPU.
 
     Raises:
         RecycleNetError: as `load_classifier`, or a device that this machine does not have.
@@ -28,9 +28,12 @@ def load_checkpoint_model(
     network, description = load_classifier(path)
     model = network.to(compute.device)
 
-    def logits_of(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def features_of(images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.inference_mode():
-            logits = model(compute.place(torch.from_numpy(images)))
-        return np.asarray(logits.cpu().numpy(), dtype=np.float32)
+            logits, _, features = model.forward_outputs(compute.place(torch.from_numpy(images)))
+        return (
+            np.asarray(logits.cpu().numpy(), dtype=np.float32),
+            np.asarray(features.cpu().numpy(), dtype=np.float32),
+        )
 
-    return description, logits_of
+    return description, features_of

@@ -5,6 +5,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from recyclenet.calibration import Calibration
 from recyclenet.config import ModelConfig, Scalar
 from recyclenet.errors import RecycleNetError
 from recyclenet.preprocess import PreprocessSpec
@@ -27,6 +28,7 @@ class ModelDescription:
         metrics: measured on the val split of the training data, e.g. {"val_correct": 300, "val_total": 328}.
         data: {"name": folder's name, "fingerprint": SHA-256 over its photos and split}.
         training: recipe, seed, epoch and the like.
+        calibration: how far its answers can be trusted; None until `recyclenet calibrate` has fitted it.
         version: the program's version that wrote it.
         format: of this description; a reader refuses later ones.
     """
@@ -37,6 +39,7 @@ class ModelDescription:
     metrics: dict[str, Scalar] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
     training: dict[str, Scalar] = field(default_factory=dict)
+    calibration: Calibration | None = None
     version: str = ""
     format: int = FORMAT
 

@@ -5,7 +5,20 @@ from typing import Annotated
 import typer
 
 import recyclenet
-from recyclenet.cli import ablate, augment, data, demo, evaluate, export, model_card, predict, summary, train, visualize
+from recyclenet.cli import (
+    ablate,
+    augment,
+    calibrate,
+    data,
+    demo,
+    evaluate,
+    export,
+    model_card,
+    predict,
+    summary,
+    train,
+    visualize,
+)
 
 app = typer.Typer(
     name="recyclenet",
@@ -37,6 +50,7 @@ app.add_typer(data.data, name="data")
 app.command()(augment.augment)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(calibrate.calibrate)
 app.command()(export.export)
 app.command()(visualize.visualize)
 app.command()(summary.summary)
