@@ -74,13 +74,13 @@ def fit_temperature(logits: Floats, targets: Ints) -> float:
     Source: https://arxiv.org/abs/1706.04599
     """
     values = np.asarray(logits, dtype=np.float64)
-    true = values[np.arange(len(values)), targets]
+    gaps = values - values[np.arange(len(values)), targets][:, None]
 
     def slope(inverse: float) -> float:
-        return float(((softmax(values * inverse) * values).sum(axis=1) - true).mean())
+        return float((softmax(values * inverse) * gaps).sum(axis=1).mean())
 
     low, high = np.log(1 / _HOTTEST), np.log(1 / _COLDEST)
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        low, high = (middle, high) if slope(float(np.exp(middle))) < 0 else (low, middle)
+        low, high = (middle, high) if slope(float(np.exp(middle))) <= 0 else (low, middle)
     return float(np.clip(np.exp(-(low + high) / 2), _COLDEST, _HOTTEST))

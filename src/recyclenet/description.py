@@ -28,9 +28,9 @@ class ModelDescription:
         metrics: measured on the val split of the training data, e.g. {"val_correct": 300, "val_total": 328}.
         data: {"name": folder's name, "fingerprint": SHA-256 over its photos and split}.
         training: recipe, seed, epoch and the like.
-        calibration: how far its answers can be trusted; None until `recyclenet calibrate` has fitted it.
         version: the program's version that wrote it.
         format: of this description; a reader refuses later ones.
+        calibration: how far its answers can be trusted; None until `recyclenet calibrate` has fitted it.
     """
 
     model: ModelConfig
@@ -39,9 +39,9 @@ class ModelDescription:
     metrics: dict[str, Scalar] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
     training: dict[str, Scalar] = field(default_factory=dict)
-    calibration: Calibration | None = None
     version: str = ""
     format: int = FORMAT
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.classes) <= 10_000 or len(set(self.classes)) != len(self.classes):

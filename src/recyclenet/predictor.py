@@ -179,6 +179,12 @@ class Predictor:
                 f"{self.name}: expected images (N, 3, {size}, {size}) → logits (N, {count}) and cam "
                 f"(N, {count}, h, w), and features (N, C) if any, found {found}"
             )
+        unknown = None if self.description.calibration is None else self.description.calibration.unknown
+        if unknown is not None and "features" in outputs and outputs["features"].shape[1] != unknown.features:
+            raise RecycleNetError(
+                f"{self.name}: its unknown score is for {unknown.features} features, but the model gives "
+                f"{outputs['features'].shape[1]}: run 'recyclenet calibrate' on it"
+            )
 
 
 def _is_matrix(output: "onnxruntime.NodeArg") -> bool:

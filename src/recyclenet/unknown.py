@@ -69,15 +69,7 @@ class UnknownScore:
         return np.asarray(self.alpha * np.linalg.norm(rest, axis=1) - energy)
 
     def scores(self, logits: NDArray[np.float32], features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(n,) in [0, 1], rising with `raw`.
-
-        Raises:
-            RecycleNetError: the features are not as many as this score was fitted for.
-        """
-        if features.shape[1] != self.features:
-            raise RecycleNetError(
-                f"the unknown score is for {self.features} features, the model gives {features.shape[1]}"
-            )
+        """(n,) in [0, 1], rising with `raw`; arguments as there."""
         steps = np.clip((self.raw(logits, features) - self.middle) / self.width, -500, 500)
         return np.asarray(1 / (1 + np.exp(-steps)))
 

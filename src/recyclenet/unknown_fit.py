@@ -23,7 +23,7 @@ def fit_unknown(train: Outputs, val: Outputs, *, dimensions: int = DIMENSIONS, k
     Args:
         train: of photos that the model was trained on.
         val: of photos that it was not trained on.
-        dimensions: of the plane; fewer where features or photos give no more.
+        dimensions: of the plane; at most half of the features, so that there is room beside it.
         kept: share of val photos that shall lie up to the line.
 
     Raises:
@@ -33,7 +33,7 @@ def fit_unknown(train: Outputs, val: Outputs, *, dimensions: int = DIMENSIONS, k
     if len(features) < 3 or len(val[0]) < 1:
         raise RecycleNetError("the unknown score needs at least 3 photos in train and 1 in val")
     count = features.shape[1]
-    dimensions = min(dimensions, count - 1, len(features) - 2)
+    dimensions = min(dimensions, count // 2, len(features) - 2)
     mean = features.mean(axis=0, dtype=np.float64)
     centred = features - mean
     # eigh sorts rising: the last directions are those of the largest spread.
