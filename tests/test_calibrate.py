@@ -134,6 +134,8 @@ def test_a_checkpoint_keeps_all_but_its_description(checkpoint, tmp_path):
     assert read_checkpoint(checkpoint).train_state.values == {"epoch": 3}
     with pytest.raises(RecycleNetError, match=r"must end in \.safetensors"):
         write_description(checkpoint, description, tmp_path / "c.onnx")
+    with pytest.raises(RecycleNetError, match=r"only \.onnx and \.safetensors files hold a description"):
+        write_description(tmp_path / "c.pth.tar", description, tmp_path / "d.pth.tar")
 
 
 def test_the_command_and_what_becomes_of_it_in_an_export(checkpoint, folder, tmp_path, run):

@@ -33,3 +33,10 @@ def test_all_else_passes():
     assert ended.value.code == 5
     with pytest.raises(ZeroDivisionError):
         run_command(lambda: 1 / 0)
+
+
+def test_a_full_disk_is_one_line(capsys):
+    with pytest.raises(SystemExit) as ended:
+        run_command(lambda: fail(OSError(28, "No space left on device")))
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "error: No space left on device: the output cannot be written\n"

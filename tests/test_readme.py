@@ -6,8 +6,10 @@ file instead of the hub. Training is shortened: one epoch on some of the photos.
 
 import json
 import re
+import runpy
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,8 @@ from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 # Run by .ci/run, or by the Makefile with other words.
-BY_CI = {"make demo", "make test", "pip install -e '.[train]'"}
+BY_CI = {"make demo", "make test", "pip install -e '.[train,augment,webcam]'"}
+BY_OTHER_TESTS = {"python webcam.py --resume save/model_best.pth.tar": "original/test_webcam_command.py"}
 
 
 def console_commands():
@@ -63,9 +66,30 @@ def in_this_world(command, trashnet):
     if words[0] == "train" and "--resume" not in words:
         words[words.index("imagenet")] = "imagenet.safetensors"
         words += ["--epochs", "1", "--set", "recipe.views=1"]
+    if words[0] == "ablate":
+        words[words.index("data/trashnet")] = "small"
+        words[words.index("--seeds") + 1] = "1"
+        words += ["--pretrained", "imagenet.safetensors", "--epochs", "1", "--set", "recipe.views=1"]
+        words += ["--set", "recipe.img_size=64", "--set", "recipe.resize=72"]
+    if words[0] == "main.py":
+        words[words.index("data/trashnet")] = "small"
+        words += [] if "-e" in words else ["--pretrained", "imagenet.safetensors", "--epochs", "1", "-j", "0"]
     if words[0] == "export":
         words += ["--photos", "bottle.jpg"]
     return words
+
+
+@pytest.fixture
+def run_script(monkeypatch, capsys):
+    """A script of the repository in this process: (exit code, standard output, standard error)."""
+
+    def run_script(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(REPOSITORY / name), run_name="__main__")
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return run_script
 
 
 def assert_printed(line, output):
@@ -80,12 +104,13 @@ def assert_printed(line, output):
     assert found.get("probs", {}) == pytest.approx(wanted.get("probs", {}), abs=1e-3)
 
 
-def test_every_command_does_what_the_readme_says(sandbox, trashnet, run):
+def test_every_command_does_what_the_readme_says(sandbox, trashnet, run, run_script):
     done = 0
     for command, printed in console_commands():
-        if command in BY_CI:
+        if command in BY_CI or command in BY_OTHER_TESTS:
             continue
-        code, out, err = run(*in_this_world(command, trashnet))
+        call = run_script if command.startswith("python ") else run
+        code, out, err = call(*in_this_world(command, trashnet))
         assert code == (1 if "broken.jpg" in command else 0), f"{command}\n{err}"
         for line in printed:
             assert_printed(line, out + err)
@@ -94,12 +119,21 @@ def test_every_command_does_what_the_readme_says(sandbox, trashnet, run):
     assert {"report.html", "confusion.png"} <= {path.name for path in Path("report").iterdir()}
     assert len(list(Path("heat").iterdir())) == 60
     assert Path("my-photos/splits.csv").exists()
+    assert len(list(Path("more-photos").rglob("*_affine_2.jpg"))) == 42
+    assert len(list(Path("augmented").rglob("*.jpg"))) == 3 * 60
+    assert Path("seen/contact-sheet.png").exists()
+    assert Path("ablations/gates.md").exists()
+    assert Path("model.safetensors").exists()
 
 
 def test_commands_that_ci_runs():
     script = (REPOSITORY / ".ci" / "run").read_text()
     assert {"make demo", "make test"} <= set(script.splitlines())
-    assert {command for command, _ in console_commands() if not command.startswith("recyclenet")} == BY_CI
+    named = {command for command, _ in console_commands()}
+    assert {command for command in named if not command.startswith(("recyclenet", "python"))} == BY_CI
+    for command, test in BY_OTHER_TESTS.items():
+        assert command in named
+        assert (REPOSITORY / "tests" / test).exists()
 
 
 def test_commands_in_the_text_exist(run):

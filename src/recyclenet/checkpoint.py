@@ -1,4 +1,4 @@
-"""Checkpoints: safetensors with a JSON description, whole or absent, no pickle.
+"""Checkpoints: safetensors with a JSON description, whole or absent, no pickle. The original's files are read too.
 
 The deployable weights stand under their plain names. `last.safetensors` of a run also carries what going on
 needs (optimizer, the raw weights beside their average, place in the epoch) under the prefix `train/`.
@@ -20,6 +20,8 @@ from recyclenet.description import METADATA_KEY, ModelDescription
 from recyclenet.errors import RecycleNetError
 from recyclenet.models.classifier import Classifier
 from recyclenet.models.factory import create_classifier
+from recyclenet.original.checkpoint import read_original
+from recyclenet.torch_file import is_torch_file
 
 TRAIN_PREFIX = "train/"
 _TRAIN_KEY = "train"
@@ -61,16 +63,19 @@ def save_checkpoint(
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Reads a checkpoint onto the CPU.
+    """Reads a checkpoint, this project's or the original's (.pth.tar), onto the CPU.
 
     Raises:
-        RecycleNetError: missing, torn, not safetensors, or without this project's description.
+        RecycleNetError: missing, torn, of neither format, or without this project's description.
     """
     file = Path(path)
     if file.is_dir():
         raise RecycleNetError(f"{file} is a folder; expected a checkpoint such as {file / 'best.safetensors'}")
     if not file.is_file():
         raise RecycleNetError(f"no checkpoint at {file} (a run writes best.safetensors and last.safetensors)")
+    if is_torch_file(file):
+        original = read_original(file)
+        return Checkpoint(original.description, original.weights, None)
     try:
         with safe_open(file, framework="pt", device="cpu") as opened:
             metadata = opened.metadata() or {}

@@ -22,5 +22,10 @@ def run_command(command: Callable[[], object]) -> None:
     except RecycleNetError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 (plain text, never wrapped, easy to grep)
         sys.exit(2)
+    except BrokenPipeError:  # the reader left; typer and argparse have their own way with that
+        raise
+    except OSError as error:
+        print(f"error: {error.strerror or error}: {error.filename or 'the output cannot be written'}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -24,6 +24,7 @@ FeaturesOf = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[
 """images (N, 3, H, W), normalised → logits (N, K) and pooled features (N, C)."""
 
 _BATCH = 16
+_CHECKPOINTS = (".safetensors", ".pth.tar", ".pth")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Evaluation:
 
 
 def load_model(path: str | Path | None, device: str = "cpu") -> Model:
-    """The bundled model (None), an .onnx file, or a .safetensors checkpoint (needs the 'train' extra).
+    """The bundled model (None), an .onnx file, or a checkpoint, this project's or the original's ('train' extra).
 
     Args:
         path: the model's file.
@@ -97,8 +98,10 @@ def load_model(path: str | Path | None, device: str = "cpu") -> Model:
             raise RecycleNetError(f"{name} runs on the CPU only; only a checkpoint can use the device {device!r}")
         predictor = Predictor(path)
         return _exported(predictor)
-    if not str(path).endswith(".safetensors"):
-        raise RecycleNetError(f"{path}: expected a model ending in .onnx or a checkpoint ending in .safetensors")
+    if not str(path).endswith(_CHECKPOINTS):
+        raise RecycleNetError(
+            f"{path}: expected a model ending in .onnx or a checkpoint ending in {', '.join(_CHECKPOINTS)}"
+        )
     require_extra("train", "evaluating a checkpoint")
     from recyclenet.checkpoint_model import load_checkpoint_model
 

@@ -57,7 +57,7 @@ def export(checkpoint: str | Path, out: str | Path, photos: Sequence[AnyPhoto]) 
     N is free.
 
     Args:
-        checkpoint: a .safetensors checkpoint.
+        checkpoint: a checkpoint, this project's or the original's.
         out: ends in .onnx; weights and description are inside.
         photos: on which both are compared, one at a time and all at once.
 

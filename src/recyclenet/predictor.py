@@ -195,13 +195,15 @@ def read_model(model: str | os.PathLike[str] | None) -> bytes:
     """The bytes of a model file, or of the bundled model.
 
     Raises:
-        RecycleNetError: there is no such file.
+        RecycleNetError: there is no such file, or it is a checkpoint, which needs torch to answer.
     """
     if model is None:
         return files("recyclenet.bundled").joinpath(BUNDLED_MODEL).read_bytes()
     path = Path(model)
     if not path.is_file():
         raise RecycleNetError(f"no model at {path}; expected an .onnx file from 'recyclenet export'")
+    if path.name.endswith((".safetensors", ".pth.tar", ".pth")):
+        raise RecycleNetError(f"{path} is a checkpoint: first 'recyclenet export {path} -o model.onnx'")
     try:
         return path.read_bytes()
     except OSError as error:

@@ -20,10 +20,9 @@ def write_description(model: str | Path, description: ModelDescription, out: str
         out: ends as `model` does.
 
     Raises:
-        RecycleNetError: unreadable model, or another ending.
+        RecycleNetError: unreadable model, or an ending that does not fit.
     """
-    if Path(out).suffix != Path(model).suffix:
-        raise RecycleNetError(f"the file to write must end in {Path(model).suffix} as the model does, not {out}")
+    check_endings(model, out)
     if Path(model).suffix == ".safetensors":
         checkpoint = read_checkpoint(model)
         save_checkpoint(out, checkpoint.weights, description, checkpoint.train_state)
@@ -35,3 +34,15 @@ def write_description(model: str | Path, description: ModelDescription, out: str
     entries = {item.key: item.value for item in proto.metadata_props} | {METADATA_KEY: description.to_json()}
     onnx.helper.set_model_props(proto, entries)
     write_bytes(out, proto.SerializeToString())
+
+
+def check_endings(model: str | Path, out: str | Path) -> None:
+    """Both must end in .onnx or both in .safetensors.
+
+    Raises:
+        RecycleNetError: they do not.
+    """
+    if Path(model).suffix not in (".onnx", ".safetensors"):
+        raise RecycleNetError(f"{model}: only .onnx and .safetensors files hold a description ('recyclenet convert')")
+    if Path(out).suffix != Path(model).suffix:
+        raise RecycleNetError(f"the file to write must end in {Path(model).suffix} as the model does, not {out}")

@@ -340,3 +340,10 @@ def test_version_and_help(run: Run) -> None:
     assert code == 0
     plain = re.sub(r"\x1b\[[0-9;]*m", "", out)
     assert all(option in plain for option in ("--json", "--csv", "--heatmaps", "--model"))
+
+
+def test_a_name_of_two_lines_is_one_row(run: Run, photos: Path) -> None:
+    name = photos / "a\nb.jpg"
+    next(photos.rglob("*.jpg")).rename(name)
+    _, out, _ = run("predict", name)
+    assert "a\\nb.jpg" in out

@@ -321,3 +321,19 @@ class TestRealTrashNet:
         assert fetch_trashnet(out, trashnet) == FetchReport(out, kept=0, added=2527)
         assert read_splits(out / "splits.csv") == official_records() == read_official_split(trashnet)
         assert fetch_trashnet(out, trashnet) == FetchReport(out, kept=2527, added=0)
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_a_users_own_zip_is_never_removed(source: Path, out: Path, is_good: bool) -> None:
+    out.mkdir(parents=True)
+    own = out / "dataset-resized.zip"  # where a download would lie
+    with zipfile.ZipFile(own, "w") as archive:
+        for path, data in PHOTOS.items():
+            archive.writestr(path, data if is_good else b"other")
+    before = own.read_bytes()
+    if is_good:
+        fetch_trashnet(out, own.parent / own.name)
+    else:
+        with pytest.raises(RecycleNetError, match="missing or damaged"):
+            fetch_trashnet(out, own)
+    assert own.read_bytes() == before

@@ -274,3 +274,14 @@ def test_fingerprint_changes_with_path_label_split_and_size(tmp_path: Path) -> N
     (tmp_path / "bag" / "2.jpg").write_bytes(b"longer than it was")
     seen.add(open_photo_folder(tmp_path).fingerprint())
     assert len(seen) == len(variants) + 1
+
+
+def test_force_splits_what_the_folder_holds_now(class_folders: Path) -> None:
+    split_photo_folder(class_folders)
+    shutil.copy(class_folders / "glass" / "glass0.jpg", class_folders / "glass" / "new.jpg")
+    (class_folders / "paper" / "paper0.jpg").unlink()
+    paths = {record.path for record in split_photo_folder(class_folders, force=True).records}
+    assert "glass/new.jpg" in paths
+    assert "paper/paper0.jpg" not in paths
+    (class_folders / "splits.csv").write_text("damaged")
+    assert {record.path for record in split_photo_folder(class_folders, force=True).records} == paths

@@ -79,7 +79,7 @@ class Evil:
 def test_a_pickle_runs_no_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "evil.pth").write_bytes(pickle.dumps(Evil()))
-    with pytest.raises(RecycleNetError, match="not a file of plain tensors"):
+    with pytest.raises(RecycleNetError, match="not made of tensors and plain values alone"):
         load_pretrained(backbone(), PLAIN, "evil.pth")
     assert not (tmp_path / "pwned.txt").exists()
 

@@ -274,3 +274,10 @@ def test_best_is_the_best_epoch_by_the_recipes_criterion(config, tmp_path, crite
         wanted = min(rows, key=lambda row: row["val_loss"])
     assert best["epoch"] == wanted["epoch"]
     assert read_checkpoint(tmp_path / "run" / "best.safetensors").description.training["epoch"] == wanted["epoch"]
+
+
+def test_a_folder_in_use_is_found_before_weights_are_loaded(config, tmp_path):
+    """They may be a long download."""
+    train(replace(config, recipe=replace(RECIPE, epochs=1)), tmp_path / "run")
+    with pytest.raises(RecycleNetError, match="already holds a run"):
+        train(replace(config, pretrained=str(tmp_path / "nowhere.pth")), tmp_path / "run")

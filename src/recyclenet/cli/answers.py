@@ -49,6 +49,11 @@ def answer_photos(predictor: Predictor, paths: Iterable[str], rules: Rules) -> I
             yield Answer(path, None, error.reason)
 
 
+def _one_line(path: str) -> Text:
+    """A file's name in a table: what would break a line or is no character is shown escaped."""
+    return Text("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path))
+
+
 class AnswerTable:
     """The table for people, filled row by row; holds texts only, so that memory stays small."""
 
@@ -61,11 +66,11 @@ class AnswerTable:
     def add(self, answer: Answer) -> None:
         """A row: the answer, or the reason why there is none."""
         if answer.prediction is None or answer.decision is None:
-            self._table.add_row(Text(answer.path), Text(f"error: {answer.error}", style="red"), "", "", "")
+            self._table.add_row(_one_line(answer.path), Text(f"error: {answer.error}", style="red"), "", "", "")
             return
         made, target = answer.prediction, answer.decision.bin
         self._table.add_row(
-            Text(answer.path),
+            _one_line(answer.path),
             Text(made.verdict),
             f"{100 * made.prob:.1f} %",
             Text(f"● {target.name}", style=target.colour),

@@ -9,6 +9,7 @@ from recyclenet.cli import (
     ablate,
     augment,
     calibrate,
+    convert,
     data,
     demo,
     evaluate,
@@ -52,6 +53,7 @@ app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(calibrate.calibrate)
 app.command()(export.export)
+app.command()(convert.convert)
 app.command()(visualize.visualize)
 app.command()(summary.summary)
 app.command()(ablate.ablate)

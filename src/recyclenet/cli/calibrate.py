@@ -29,14 +29,15 @@ def calibrate(
     from recyclenet.data.folder import open_photo_folder
     from recyclenet.evaluate import load_model
     from recyclenet.metrics import expected_calibration_error
-    from recyclenet.redescribe import write_description
+    from recyclenet.redescribe import check_endings, write_description
 
+    target = model if out is None else out
+    check_endings(model, target)
     loaded = load_model(model)
     bare = replace(loaded, description=replace(loaded.description, calibration=None))
     with progress_bar("photos") as bar:
         fitted = fit(bare, open_photo_folder(data), coverage=coverage, on_progress=bar)
     calibration = fitted.calibration
-    target = model if out is None else out
     write_description(model, replace(loaded.description, calibration=calibration), target)
     after = expected_calibration_error(calibrated_probs(fitted.val.logits, calibration), fitted.val.targets)
     typer.echo(

@@ -53,7 +53,7 @@ def split(
         shares = [float(part) for part in fractions.split(",")]
     except ValueError:
         raise RecycleNetError(f"--fractions must be three numbers with commas between, not {fractions!r}") from None
-    opened = open_photo_folder(folder)
+    opened = open_photo_folder(folder, ignore_splits_file=force)
     if opened.is_split and not force and not (folder / SPLITS_FILE).exists():
         _print_counts(opened)
         missing = [name for name in SPLITS if name not in opened.counts()]

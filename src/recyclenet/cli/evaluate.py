@@ -20,7 +20,7 @@ def evaluate(
     model: Annotated[
         Path | None,
         typer.Argument(
-            help="A checkpoint (.safetensors) or an exported model (.onnx).", show_default="the bundled model"
+            help="A checkpoint (.safetensors, .pth.tar) or an exported model (.onnx).", show_default="the bundled model"
         ),
     ] = None,
     split: Annotated[str, typer.Option(help="train, val, test, or all.")] = "test",

@@ -72,7 +72,9 @@ def train(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same run.", show_default="1234")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that decode photos.", show_default="2")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, …", show_default="auto")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda, cuda:1, cuda:0,1, …", show_default="auto")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Train a classifier on folders of photos, one folder a class."""

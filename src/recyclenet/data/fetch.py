@@ -71,11 +71,12 @@ def fetch_trashnet(
     if wanted:
         with _open_source(target, source, base_url, report) as read:
             bad = _copy(wanted, read, target, report)
-        (target / ZIP_NAME).unlink(missing_ok=True)  # used up, or not the file it should be
+        if source is None:  # never a zip of the user's own, wherever it lies
+            (target / ZIP_NAME).unlink(missing_ok=True)  # used up, or not the file it should be
         if bad:
             raise RecycleNetError(
                 f"{len(bad)} of {len(manifest())} photos are missing or damaged in {source or 'the download'}, "
-                f"the first of them {bad[0]}; the others are in {target}"
+                f"the first of them {bad[0]}" + (f"; the others are in {target}" if len(bad) < len(manifest()) else "")
             )
     _write_lists(target, source, base_url)
     write_splits(target / SPLITS_FILE, official_records())
@@ -106,14 +107,14 @@ def _open_source(target: Path, source: str | Path | None, base_url: str, report:
                 max_bytes=_MAX_ZIP_BYTES,
                 on_progress=lambda done, total: report("download", done, total),
             )
-        with _open_zip(archive) as read:
+        with _open_zip(archive, "delete it and run again") as read:
             yield read
         return
     path = Path(source)
     if path.is_dir():
         yield _folder_reader(path)
     elif path.is_file():
-        with _open_zip(path) as read:
+        with _open_zip(path, f"expected TrashNet's {ZIP_NAME}") as read:
             yield read
     else:
         raise RecycleNetError(f"no folder or zip at {path} (expected TrashNet's {PHOTO_FOLDER}/ or {ZIP_NAME})")
@@ -138,7 +139,7 @@ def _folder_reader(root: Path) -> ReadPhoto:
 
 
 @contextmanager
-def _open_zip(path: Path) -> Iterator[ReadPhoto]:
+def _open_zip(path: Path, advice: str) -> Iterator[ReadPhoto]:
     """Reads single photos by their known names and sizes; whatever else a zip holds is never unpacked.
 
     So a path that leads out of the folder has no one to follow it, and a bomb is read up to one byte
@@ -148,7 +149,7 @@ def _open_zip(path: Path) -> Iterator[ReadPhoto]:
         archive = zipfile.ZipFile(path)
     # A damaged directory fails as BadZipFile, NotImplemented or Unicode errors; all mean: not a zip to read.
     except Exception as error:
-        raise RecycleNetError(f"{path} is not a readable zip ({error}); delete it and run again") from error
+        raise RecycleNetError(f"{path} is not a readable zip ({error}): {advice}") from error
     with archive:
         names = {name.split(f"{PHOTO_FOLDER}/")[-1]: name for name in archive.namelist() if "__MACOSX" not in name}
 

@@ -85,8 +85,12 @@ class PhotoFolder:
         return digest.hexdigest()
 
 
-def open_photo_folder(root: str | Path) -> PhotoFolder:
+def open_photo_folder(root: str | Path, *, ignore_splits_file: bool = False) -> PhotoFolder:
     """Reads a data folder: splits.csv if there is one, else train/val/test folders, TrashNet's lists, or class folders.
+
+    Args:
+        root: the folder.
+        ignore_splits_file: read the folder as if it had no splits.csv.
 
     Raises:
         RecycleNetError: missing or empty folder, no recognised layout, a class without photos, a listed
@@ -97,7 +101,7 @@ def open_photo_folder(root: str | Path) -> PhotoFolder:
         raise RecycleNetError(f"the data folder {folder} does not exist; expected {_LAYOUTS}")
     if not folder.is_dir():
         raise RecycleNetError(f"{folder} is a file; expected a data folder with {_LAYOUTS}")
-    if (folder / SPLITS_FILE).is_file():
+    if (folder / SPLITS_FILE).is_file() and not ignore_splits_file:
         result = PhotoFolder(folder, read_splits(folder / SPLITS_FILE), is_split=True)
         _check_listed(result, folder / SPLITS_FILE)
     elif "train" in _split_folders(folder).values():
@@ -122,10 +126,13 @@ def split_photo_folder(
 ) -> PhotoFolder:
     """Splits class folders and writes splits.csv beside them.
 
+    With `force` a splits.csv that is there, damaged or out of date as it may be, is not looked at: what the folder
+    holds now is split.
+
     Raises:
         RecycleNetError: as `open_photo_folder`; or the folder has a split already and `force` is not set.
     """
-    folder = open_photo_folder(root)
+    folder = open_photo_folder(root, ignore_splits_file=force)
     target = folder.root / SPLITS_FILE
     if folder.is_split and not force:
         kept = target if target.exists() else f"the split that {root} comes with"

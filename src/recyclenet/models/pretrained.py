@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import timm
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from recyclenet.config import ModelConfig
 from recyclenet.errors import RecycleNetError
 from recyclenet.models.factory import IN_BLOCK, pretrained_tag
+from recyclenet.torch_file import load_torch_file
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,9 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        state = torch.load(file, map_location="cpu", weights_only=True)
     except (SafetensorError, OSError) as error:
         raise RecycleNetError(f"{file} is not a readable file of weights: {error}") from error
-    # torch.load reports damage and forbidden content by errors of many kinds, none of them its own.
-    except Exception as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise RecycleNetError(f"{file} is not a file of plain tensors: {reason}") from error
+    state = load_torch_file(file)
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):

@@ -75,6 +75,7 @@ def train(
     watcher: Watcher,
     *,
     resume: bool = False,
+    start_epoch: int = 0,
     features: Path | None = None,
 ) -> TrainResult:
     """Trains as configured, leaving everything in the run's folder.
@@ -85,6 +86,7 @@ def train(
         out: the run's folder; new, or with `resume` one that holds a run.
         watcher: told of everything as it happens.
         resume: go on from `last.safetensors`.
+        start_epoch: epochs to leave out of a new run, as if they had been.
         features: a folder for the features of stages that stay as they are, shared by several runs and kept; by
             default one in the run's folder, removed at the end.
 
@@ -94,6 +96,8 @@ def train(
     """
     check_settings(config)
     check_data(folder)
+    if not resume:
+        out.check_new()
     compute = choose_compute(config.device, config.recipe.precision, config.recipe.channels_last)
     spec = create_spec(config)
     torch.manual_seed(derive_seed(config.seed))
@@ -108,6 +112,8 @@ def train(
         run = _Run(config, folder, out, model, compute, spec, stop, watcher, features)
         if restarts:
             run.restore()
+        else:
+            run.place.epoch = start_epoch
         return run.go()
 
 
@@ -211,7 +217,7 @@ class _Run:
     def source(self) -> Source:
         """Batches: photos, or the features of the stages that stay as they are."""
         if not self.recipe.caches_features:
-            return PhotoSource(self.config, self.folder, self.spec)
+            return PhotoSource(self.config, self.folder, self.spec, self.compute)
         cache = self.features or self.out.features
         return compute_features(
             self.config, self.folder, self.spec, self.model, self.compute, cache, self.stop, self.watcher

@@ -37,13 +37,21 @@ class RunFolder:
         Raises:
             RecycleNetError: it cannot be written, or already holds a run.
         """
+        self.check_new()
+        make_folder(self.path)
+        self.write_config(config)
+        write_text(self.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
+
+    def write_config(self, config: TrainConfig) -> None:
+        """The configuration alone, for a run that goes on to more epochs."""
+        write_text(self.config_file, json.dumps(asdict(config), indent=2) + "\n")
+
+    def check_new(self) -> None:
+        """Raises RecycleNetError if the folder already holds a run."""
         if self.config_file.exists():
             raise RecycleNetError(
                 f"{self.path} already holds a run: go on with --resume, or choose another folder with --out"
             )
-        make_folder(self.path)
-        write_text(self.config_file, json.dumps(asdict(config), indent=2) + "\n")
-        write_text(self.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
 
     def read_config(self) -> TrainConfig:
         """The configuration that the run was started with.
@@ -76,6 +84,7 @@ def environment() -> dict[str, Any]:
     """What the run ran on: versions, processor, command."""
     import timm
 
+    program = Path(sys.argv[0]).name
     return {
         "recyclenet": recyclenet.__version__,
         "commit": commit(),
@@ -84,7 +93,7 @@ def environment() -> dict[str, Any]:
         **describe(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "command": ["recyclenet", *sys.argv[1:]],
+        "command": ["recyclenet" if program == "__main__.py" else program, *sys.argv[1:]],
     }
 
 

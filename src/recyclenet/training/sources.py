@@ -48,8 +48,9 @@ class Source(Protocol):
 class PhotoSource:
     """Photos, decoded and augmented anew each epoch, through the whole network."""
 
-    def __init__(self, config: TrainConfig, folder: PhotoFolder, spec: PreprocessSpec) -> None:
+    def __init__(self, config: TrainConfig, folder: PhotoFolder, spec: PreprocessSpec, compute: Compute) -> None:
         self._config = config
+        self._compute = compute
         self._train = _dataset(config, folder, folder.split("train"), spec, config.recipe.augment)
         self._val = _dataset(config, folder, folder.split("val"), spec, "none")
 
@@ -60,7 +61,7 @@ class PhotoSource:
 
     def forward(self, model: Classifier, inputs: Tensor) -> Tensor:
         """Images (N, 3, H, W) → logits (N, K)."""
-        return model(inputs)  # type: ignore[no-any-return]
+        return self._compute.forward(model, inputs)
 
     def train_batches(self, epoch: int, start_step: int) -> Batches:
         """Augmented images (N, 3, H, W) and targets."""

@@ -1,0 +1,52 @@
+"""Files of torch.save, read without running anything that they hold."""
+
+import pickle
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from recyclenet.errors import RecycleNetError
+
+SUFFIXES = (".pth.tar", ".pth")
+"""Endings of the files that the original and its users write."""
+
+_ZIP = b"PK\x03\x04"  # how torch.save's files begin; older ones are bare pickles and go by their ending
+
+
+def is_torch_file(path: Path) -> bool:
+    """Whether an existing file was written by torch.save, by its ending or its first bytes."""
+    if path.name.endswith(SUFFIXES):
+        return True
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_ZIP)) == _ZIP
+    except OSError:  # whoever goes on to read it says so
+        return False
+
+
+def load_torch_file(path: Path) -> Any:
+    """Tensors (on the CPU) and plain values of a file, in torch's zip format or the one before it.
+
+    Raises:
+        RecycleNetError: missing, damaged, or holding any other object: unpickling can run code, so it is refused.
+    """
+    if not path.is_file():
+        raise RecycleNetError(f"no checkpoint at {path}")
+    try:
+        # Opened here, because torch would go by the ending of a name.
+        with open(path, "rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols: what cannot be read raises
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL ([\w.]+)", str(error))
+        what = f" ({found[1]})" if found else ""
+        raise RecycleNetError(
+            f"{path} is refused: not made of tensors and plain values alone{what}, and anything else could run code"
+        ) from error
+    # torch.load reports damage by errors of many kinds, none of them its own.
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise RecycleNetError(f"{path} is not a readable torch file: {lines[0][:160]}") from error
