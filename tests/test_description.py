@@ -1,13 +1,19 @@
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recyclenet.calibration import Calibration
 from recyclenet.config import ModelConfig
 from recyclenet.description import FORMAT, ModelDescription
 from recyclenet.errors import RecycleNetError
 from recyclenet.preprocess import PreprocessSpec
+from recyclenet.unknown import UnknownScore, encode
+
+UNKNOWN = UnknownScore(3, 2, encode(np.array([1, 2, 3]), "<f4"), encode(np.eye(2, 3), "<f2"), 0.5, -2.5, 0.25, 0.99)
+CALIBRATION = Calibration(0.5, 0.95, "aps", 0.75, 328, "ab12", UNKNOWN)
 
 FULL = ModelDescription(
     ModelConfig("mobilenetv2_100", "recyclenet", "final", ("channel",), "mul", 0.125, 5, 0.2, {"depth": 2, "x": True}),
@@ -18,6 +24,7 @@ FULL = ModelDescription(
     {"recipe": "best", "seed": 3, "lr": 0.5},
     "1.2.3",
     quantization={"weights": "int8", "photos": 256},
+    calibration=CALIBRATION,
 )
 
 
@@ -95,6 +102,60 @@ def test_what_is_wrong_is_named(changes, message):
     assert str(caught.value).startswith("m.onnx: ")
 
 
+def test_a_file_from_before_there_were_calibrations():
+    table = valid_table()
+    del table["calibration"]
+    assert ModelDescription.from_json(json.dumps(table), "m.onnx").calibration is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"temperature": 0}, "temperature must lie between 0.01 and 100"),
+        ({"temperature": float("nan")}, "temperature must lie"),
+        ({"temperature": float("inf")}, "temperature must lie"),
+        ({"coverage": 1}, "coverage must lie"),
+        ({"set_method": "best"}, "set_method must be one of lac, aps"),
+        ({"set_threshold": 1.5}, "set_threshold must lie"),
+        ({"photos": 0}, "photos must lie"),
+        ({"fingerprint": "x" * 101}, "at most 100 printable characters"),
+        ({"fingerprint": "a\nb"}, "at most 100 printable characters"),
+        ({"more": 1}, "unknown setting 'more'"),
+    ],
+)
+def test_a_calibration_out_of_range_is_refused(changes, message):
+    table = valid_table()
+    table["calibration"] |= changes
+    with pytest.raises(RecycleNetError, match=message) as caught:
+        ModelDescription.from_json(json.dumps(table), "m.onnx")
+    assert str(caught.value).startswith("m.onnx: calibration")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"features": 10**12}, "features must lie between 2 and 16384"),
+        ({"dimensions": 4}, "dimensions must lie between 1 and 3"),
+        ({"features": 4}, "mean must hold 4 finite numbers"),
+        ({"dimensions": 1}, "plane must hold 3 finite numbers"),
+        ({"mean": "no base64!"}, "mean must be numbers in base64"),
+        ({"mean": "é"}, "mean must be numbers in base64"),
+        ({"mean": "AAA="}, "mean must be numbers in base64"),
+        ({"plane": encode(np.full((2, 3), np.nan), "<f2")}, "plane must hold 6 finite numbers"),
+        ({"alpha": -1}, "alpha must lie"),
+        ({"width": 0}, "width must lie"),
+        ({"middle": float("nan")}, "middle must lie"),
+        ({"kept": 2}, "kept must lie"),
+    ],
+)
+def test_a_damaged_unknown_score_is_refused(changes, message):
+    table = valid_table()
+    table["calibration"]["unknown"] |= changes
+    with pytest.raises(RecycleNetError, match=message) as caught:
+        ModelDescription.from_json(json.dumps(table), "m.onnx")
+    assert str(caught.value).startswith("m.onnx: calibration: unknown")
+
+
 @pytest.mark.parametrize("size", [2, 10_000])
 def test_the_limits_of_the_class_list_are_allowed(size):
     table = valid_table() | {"classes": [f"{n:0200}" for n in range(size)]}
@@ -129,6 +190,8 @@ VALUES = st.recursive(
 PLACES = [
     *((key,) for key in valid_table()),
     *(("model", key) for key in valid_table()["model"]),
+    *(("calibration", key) for key in valid_table()["calibration"]),
+    *(("calibration", "unknown", key) for key in valid_table()["calibration"]["unknown"]),
     *(("preprocess", key) for key in valid_table()["preprocess"]),
     ("metrics", "val_correct"),
     ("classes", 0),

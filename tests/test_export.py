@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from recyclenet import export as export_module
-from recyclenet.checkpoint import save_checkpoint
+from recyclenet.checkpoint import load_classifier, save_checkpoint
 from recyclenet.config import ModelConfig
 from recyclenet.description import ModelDescription
 from recyclenet.errors import RecycleNetError
@@ -46,6 +46,10 @@ def test_answers_as_the_checkpoint_does(checkpoint, photos, tmp_path):
         assert logits.shape == (batch, 3)
         assert cam.shape == (batch, 3, 2, 2)
         np.testing.assert_allclose(cam.mean(axis=(2, 3)), logits, atol=1e-4)
+        head = load_classifier(checkpoint)[0].head
+        features = predictor.outputs(images).features
+        with torch.inference_mode():
+            np.testing.assert_allclose(head(torch.from_numpy(features)), logits, atol=1e-4)
 
 
 def test_one_file_with_everything_in_it(checkpoint, photos, tmp_path):
@@ -54,7 +58,7 @@ def test_one_file_with_everything_in_it(checkpoint, photos, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.onnx"]
     proto = onnx.load(tmp_path / "out" / "model.onnx", load_external_data=False)
     assert not any(tensor.external_data for tensor in proto.graph.initializer)
-    assert [item.name for item in proto.graph.output] == ["logits", "cam"]
+    assert [item.name for item in proto.graph.output] == ["logits", "cam", "features"]
 
 
 def test_a_difference_fails_and_writes_nothing(checkpoint, photos, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from PIL import Image
 from recyclenet.description import METADATA_KEY
 from recyclenet.errors import PhotoError, RecycleNetError
 from recyclenet.predictor import Predictor, read_model
+from recyclenet.unknown import UnknownScore, encode
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def test_probabilities_and_evidence(predictor, picture):
     assert sum(made.probs.values()) == pytest.approx(1)
     assert made.prob == made.probs[made.label] == max(made.probs.values())
     assert made.view.size == (224, 224)
-    logits = made.evidence.mean(axis=(1, 2))
+    logits = made.evidence.mean(axis=(1, 2)) / predictor.description.calibration.temperature
     assert np.exp(logits) / np.exp(logits).sum() == pytest.approx(list(made.probs.values()), abs=1e-4)
     assert made.ms > 0
 
@@ -87,6 +88,47 @@ def changed_model(tmp_path, change):
     return path
 
 
+def without_features(proto):
+    del proto.graph.output[2]
+
+
+def test_a_file_from_before_there_were_features_or_a_calibration(tmp_path, picture, predictor):
+    made = Predictor(changed_model(tmp_path, without_features)).predict(picture)
+    assert made.unknown is None
+    assert made.possible == predictor.predict(picture).possible
+    made = Predictor(changed_model(tmp_path, with_description(calibration=None))).predict(picture)
+    assert (made.unknown, made.possible, made.verdict) == (None, None, made.label)
+
+
+@pytest.mark.parametrize(
+    ("possible", "unknown", "verdict"),
+    [
+        (("glass",), 0.1, "glass"),
+        (("glass", "plastic"), 0.5, "not sure: glass or plastic"),
+        (("glass", "plastic"), 0.51, "none of these"),
+        (None, None, "glass"),
+    ],
+)
+def test_the_verdict_in_words(predictor, picture, possible, unknown, verdict):
+    made = replace(predictor.predict(picture), label="glass", possible=possible, unknown=unknown)
+    assert made.verdict == verdict
+    assert made.is_unknown == (verdict == "none of these")
+
+
+def maps_as_features(proto):
+    for node in proto.graph.node:
+        for names in (node.input, node.output):
+            names[:] = ["pooled" if name == "features" else name for name in names]
+    proto.graph.node.append(helper.make_node("Identity", ["cam"], ["features"]))
+    del proto.graph.output[2]
+    proto.graph.output.append(helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", 6, 7, 7]))
+
+
+def a_score_for_three_features(proto):
+    unknown = UnknownScore(3, 1, encode(np.zeros(3), "<f4"), encode(np.ones(3), "<f2"), 1.0, 0.0, 1.0, 0.99)
+    with_description(calibration=replace(Predictor().description.calibration, unknown=unknown))(proto)
+
+
 def with_description(**changes):
     def change(proto):
         text = replace(Predictor().description, **changes).to_json()
@@ -113,6 +155,8 @@ def other_output(proto):
         (with_description(classes=("a", "b")), r"expected images .* logits \(N, 2\)"),
         (fixed_batch, r"expected images \(N, 3, 224, 224\)"),
         (other_output, "expected images"),
+        (maps_as_features, r"and features \(N, C\)"),
+        (a_score_for_three_features, "unknown score is for 3 features, but the model gives 1280"),
     ],
 )
 def test_a_model_that_does_not_fit_is_refused(tmp_path, change, message):
@@ -129,7 +173,7 @@ def test_what_is_no_model_is_refused(tmp_path, data):
 
 def test_labels_of_a_strangers_model_stay_in_the_heatmap_folder(tmp_path, picture, run):
     classes = tuple(f"x/../../../escaped{number}[/b]" for number in range(6))
-    model = changed_model(tmp_path, with_description(classes=classes))
+    model = changed_model(tmp_path, with_description(classes=classes, calibration=None))
     (tmp_path / "photos").mkdir()
     picture.save(tmp_path / "photos" / "p.png")
     before = set(tmp_path.rglob("*"))

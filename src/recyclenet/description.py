@@ -5,6 +5,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from recyclenet.calibration import Calibration
 from recyclenet.config import ModelConfig, Scalar
 from recyclenet.errors import RecycleNetError
 from recyclenet.preprocess import PreprocessSpec
@@ -30,6 +31,7 @@ class ModelDescription:
         version: the program's version that wrote it.
         format: of this description; a reader refuses later ones.
         quantization: how the weights were made small, e.g. {"weights": "int8", "photos": 256}; empty: they are floats.
+        calibration: how far its answers can be trusted; None until `recyclenet calibrate` has fitted it.
     """
 
     model: ModelConfig
@@ -41,6 +43,7 @@ class ModelDescription:
     version: str = ""
     format: int = FORMAT
     quantization: dict[str, Scalar] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.classes) <= 10_000 or len(set(self.classes)) != len(self.classes):

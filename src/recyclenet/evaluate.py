@@ -1,23 +1,27 @@
 """How good is a model, said honestly: every photo of a split once, through the same path as a prediction."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recyclenet.calibration import UNKNOWN_FROM, calibrated_probs, temperature
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.data.splits import PhotoRecord
 from recyclenet.description import ModelDescription
 from recyclenet.errors import RecycleNetError
 from recyclenet.extras import require_extra
-from recyclenet.metrics import Scores, score, softmax
+from recyclenet.metrics import Scores, score
 from recyclenet.photo import load_photo
 from recyclenet.predictor import Predictor
 
 LogitsOf = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """images (N, 3, H, W), normalised → logits (N, K)."""
+
+FeaturesOf = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""images (N, 3, H, W), normalised → logits (N, K) and pooled features (N, C)."""
 
 _BATCH = 16
 _CHECKPOINTS = (".safetensors", ".pth.tar", ".pth")
@@ -31,11 +35,18 @@ class Model:
     kind: str  # "onnx" or "checkpoint"
     description: ModelDescription
     logits_of: LogitsOf
+    features_of: FeaturesOf | None = None  # None: it gives no features
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The result: scores, and for each photo its logits. `records` and `logits` (n, K) are in the same order."""
+    """The result: scores, and for each photo what the model said of it, all in the order of `records`.
+
+    Attributes:
+        logits: (n, K), as the model gives them.
+        features: (n, C), or None where the model gives none.
+        scores: of the calibrated probabilities, where the model carries a calibration.
+    """
 
     model: Model
     data: str
@@ -44,11 +55,30 @@ class Evaluation:
     records: tuple[PhotoRecord, ...]
     logits: NDArray[np.float32]
     scores: Scores
+    features: NDArray[np.float32] | None = None
 
     @property
     def probs(self) -> NDArray[np.float64]:
-        """(n, K), rows summing to 1."""
-        return softmax(self.logits)
+        """(n, K), rows summing to 1; calibrated where the model carries a calibration."""
+        return calibrated_probs(self.logits, self.model.description.calibration)
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """(n,), each photo's true class as its place in the model's classes."""
+        classes = self.model.description.classes
+        return np.array([classes.index(record.label) for record in self.records])
+
+    @property
+    def unknown(self) -> NDArray[np.float64] | None:
+        """(n,) in [0, 1], how strange each photo is; None where the model cannot tell."""
+        calibration = self.model.description.calibration
+        return None if calibration is None else calibration.strangeness(self.logits, self.features)
+
+    @property
+    def is_unknown(self) -> NDArray[np.bool_]:
+        """(n,), whether each photo is said to be none of the classes; never, where the model cannot tell."""
+        scores = self.unknown
+        return np.zeros(len(self.records), dtype=bool) if scores is None else scores > UNKNOWN_FROM
 
 
 def load_model(path: str | Path | None, device: str = "cpu") -> Model:
@@ -67,7 +97,7 @@ def load_model(path: str | Path | None, device: str = "cpu") -> Model:
             name = "the bundled model" if path is None else path
             raise RecycleNetError(f"{name} runs on the CPU only; only a checkpoint can use the device {device!r}")
         predictor = Predictor(path)
-        return Model(predictor.name, "onnx", predictor.description, lambda images: predictor.run(images)[0])
+        return _exported(predictor)
     if not str(path).endswith(_CHECKPOINTS):
         raise RecycleNetError(
             f"{path}: expected a model ending in .onnx or a checkpoint ending in {', '.join(_CHECKPOINTS)}"
@@ -75,8 +105,24 @@ def load_model(path: str | Path | None, device: str = "cpu") -> Model:
     require_extra("train", "evaluating a checkpoint")
     from recyclenet.checkpoint_model import load_checkpoint_model
 
-    description, logits_of = load_checkpoint_model(path, device)
-    return Model(str(path), "checkpoint", description, logits_of)
+    description, features_of = load_checkpoint_model(path, device)
+    return Model(str(path), "checkpoint", description, lambda images: features_of(images)[0], features_of)
+
+
+def _exported(predictor: Predictor) -> Model:
+    def features_of(images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        outputs = predictor.outputs(images)
+        if outputs.features is None:
+            raise RecycleNetError(f"{predictor.name} gives no features")
+        return outputs.logits, outputs.features
+
+    return Model(
+        predictor.name,
+        "onnx",
+        predictor.description,
+        lambda images: predictor.run(images)[0],
+        features_of if predictor.has_features else None,
+    )
 
 
 def evaluate(
@@ -102,24 +148,43 @@ def evaluate(
             f"{folder.root} has photos of {', '.join(unknown)}, "
             f"which the model does not know: it knows {', '.join(classes)}"
         )
-    logits = []
-    done = 0
-    for images in _batches(folder.root, records, model.description):
-        logits.append(model.logits_of(images))
-        done += len(images)
-        if on_progress is not None:
-            on_progress(done, len(records))
+    logits, features = answer_images(
+        model, _batches(folder.root, records, model.description), len(records), on_progress=on_progress
+    )
     targets = np.array([classes.index(record.label) for record in records])
-    stacked = np.concatenate(logits)
     return Evaluation(
         model=model,
         data=folder.root.resolve().name,
         split=split,
         fingerprint=folder.fingerprint(),
         records=records,
-        logits=stacked,
-        scores=score(stacked, targets, classes),
+        logits=logits,
+        scores=score(logits / temperature(model.description.calibration), targets, classes),
+        features=features,
     )
+
+
+def answer_images(
+    model: Model,
+    batches: Iterable[NDArray[np.float32]],
+    total: int,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Batches of images (N, 3, H, W), at least one, → logits (n, K), and features (n, C) where the model gives any."""
+    logits, features = [], []
+    done = 0
+    for images in batches:
+        if model.features_of is None:
+            logits.append(model.logits_of(images))
+        else:
+            given, pooled = model.features_of(images)
+            logits.append(given)
+            features.append(pooled)
+        done += len(images)
+        if on_progress is not None:
+            on_progress(done, total)
+    return np.concatenate(logits), np.concatenate(features) if features else None
 
 
 def _batches(

@@ -40,19 +40,21 @@ class ExportReport:
     cam_difference: float
 
 
-class _WithEvidence(nn.Module):
-    """The forward pass that is exported: logits and evidence maps."""
+class _AllOutputs(nn.Module):
+    """The forward pass that is exported: logits, evidence maps and pooled features."""
 
     def __init__(self, model: Classifier) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        return self.model.forward_evidence(images)
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.model.forward_outputs(images)
 
 
 def export(checkpoint: str | Path, out: str | Path, photos: Sequence[AnyPhoto]) -> ExportReport:
-    """Writes `out` with input `images` (N, 3, H, W), outputs `logits` (N, K) and `cam` (N, K, h, w), N free.
+    """Writes `out` with input `images` (N, 3, H, W), outputs `logits` (N, K), `cam` (N, K, h, w), `features` (N, C).
+
+    N is free.
 
     Args:
         checkpoint: a checkpoint, this project's or the original's.
@@ -86,11 +88,11 @@ def _write(model: Classifier, description: ModelDescription, path: Path) -> None
     with _quiet():
         try:
             program = torch.onnx.export(
-                _WithEvidence(model).eval(),
+                _AllOutputs(model).eval(),
                 (torch.zeros(2, 3, side, side),),
                 dynamo=True,
                 input_names=["images"],
-                output_names=["logits", "cam"],
+                output_names=["logits", "cam", "features"],
                 dynamic_shapes={"images": {0: torch.export.Dim("N")}},
                 external_data=False,
             )
@@ -114,7 +116,10 @@ def _forget_origin(proto: onnx.ModelProto) -> None:
 
 
 def _differences(model: Classifier, exported: Predictor, photos: Sequence[AnyPhoto]) -> tuple[float, float]:
-    """Largest differences in logits and in evidence, over single photos and one batch of all."""
+    """Largest differences in logits and in evidence, over single photos and one batch of all.
+
+    Features need no comparison of their own: the logits are linear in them.
+    """
     images = np.stack([exported.preprocess.normalize(exported.view(photo)) for photo in photos])
     with torch.inference_mode():
         logits, cam = (output.numpy() for output in model.forward_evidence(torch.from_numpy(images)))

@@ -11,6 +11,9 @@ from recyclenet.data.trashnet import official_records
 from recyclenet.evaluate import Evaluation, Model, evaluate, load_model
 from recyclenet.predictor import read_model
 from recyclenet.report import class_table, headline, matrix_table
+from recyclenet.rules import load_rules
+from recyclenet.sorting import sort_photos, sorting_lines
+from recyclenet.trust import measure_trust, trust_lines
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,11 @@ def to_markdown(card: ModelCard) -> str:
         "",
         *matrix_table(scores, description.classes),
         "",
+        *_trust_section(card),
         "## What it is not good at",
         "",
         f"- Its weakest class on test is {weakest.label}: F1 {weakest.f1:.3f} over {weakest.support} photos.",
-        f"- It answers one of {len(description.classes)} classes for whatever it sees, also for what is none of them.",
+        *_unknown_limit(card),
         *(_TRASHNET_LIMITS if card.test.records == _official_test() else ()),
         "",
     ]
@@ -89,6 +93,39 @@ _TRASHNET_LIMITS = (
     "what these figures speak of.",
     "- Some of TrashNet's objects were photographed more than once and stand in more than one of its splits.",
 )
+
+
+def _trust_section(card: ModelCard) -> list[str]:
+    calibration = card.model.description.calibration
+    if calibration is None:
+        return ["## Can it be trusted?", "", "It has not been calibrated: its probabilities are the plain softmax.", ""]
+    default = sort_photos(card.test, load_rules("default"), "default") if _has_bins(card) else None
+    return [
+        "## Can it be trusted?",
+        "",
+        f"Temperature {calibration.temperature:.3f}, and sets by {calibration.set_method} with the threshold "
+        f"{calibration.set_threshold:.3f}, were fitted on {calibration.photos} photos of val. The epoch was chosen on "
+        "these photos too, so what is fitted on them may be a little too sure; the figures below are of test, which "
+        "neither saw.",
+        "",
+        *trust_lines(measure_trust(card.test)),
+        "",
+        *(["### Into bins", "", *sorting_lines(default), ""] if default is not None else []),
+    ]
+
+
+def _has_bins(card: ModelCard) -> bool:
+    return set(card.model.description.classes) <= set(load_rules("default").materials)
+
+
+def _unknown_limit(card: ModelCard) -> list[str]:
+    classes = card.model.description.classes
+    if card.test.unknown is None:
+        return [f"- It answers one of {len(classes)} classes for whatever it sees, also for what is none of them."]
+    return [
+        f'- It says "none of these" to what looks unlike its photos, but it has seen {len(classes)} classes only: '
+        "many a thing that is none of them still gets an answer."
+    ]
 
 
 def _official_test() -> tuple[PhotoRecord, ...]:

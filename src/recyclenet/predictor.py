@@ -5,15 +5,16 @@ import time
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from recyclenet.calibration import UNKNOWN_FROM, calibrated_probs
 from recyclenet.description import METADATA_KEY, ModelDescription
 from recyclenet.errors import RecycleNetError
 from recyclenet.machine import adds_up_bytes_exactly
-from recyclenet.metrics import softmax
 from recyclenet.photo import load_photo, upright_rgb
 
 # onnxruntime reports its use to its maker unless it is told otherwise before it is imported.
@@ -32,11 +33,13 @@ class Prediction:
 
     Attributes:
         label: the most likely class.
-        prob: its probability, in [0, 1].
+        prob: its probability, in [0, 1]; a calibrated one where the model carries a calibration.
         probs: of every class, in the model's order; they sum to 1.
         ms: milliseconds from opening the photo to the answer.
         view: the RGB square that the model saw.
         evidence: (K, h, w) float32, each class's evidence by place; its mean over h and w is the logit.
+        possible: the classes that it may well be, the likeliest first; None where the model has no calibration.
+        unknown: how strange the photo is, in [0, 1]; None where the model cannot tell.
     """
 
     label: str
@@ -45,6 +48,36 @@ class Prediction:
     ms: float
     view: Image.Image
     evidence: NDArray[np.float32]
+    possible: tuple[str, ...] | None = None
+    unknown: float | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it is none of the classes, as far as the model can tell."""
+        return self.unknown is not None and self.unknown > UNKNOWN_FROM
+
+    @property
+    def verdict(self) -> str:
+        """The answer in words, doubt included: "glass", "not sure: plastic or glass", or "none of these"."""
+        if self.is_unknown:
+            return "none of these"
+        if self.possible is not None and len(self.possible) > 1:
+            return f"not sure: {' or '.join(self.possible)}"
+        return self.label
+
+
+class Outputs(NamedTuple):
+    """What a model says of N images.
+
+    Attributes:
+        logits: (N, K) float32.
+        evidence: (N, K, h, w) float32, see `Prediction.evidence`.
+        features: (N, C) float32, pooled, as the head gets them; None in files exported before there were any.
+    """
+
+    logits: NDArray[np.float32]
+    evidence: NDArray[np.float32]
+    features: NDArray[np.float32] | None
 
 
 class Predictor:
@@ -73,6 +106,7 @@ class Predictor:
         self.description = ModelDescription.from_json(metadata[METADATA_KEY], self.name)
         self.preprocess = self.description.preprocess
         self.classes = self.description.classes
+        self.has_features = any(item.name == "features" for item in self._session.get_outputs())
         self._check_signature()
 
     def view(self, photo: AnyPhoto) -> Image.Image:
@@ -95,9 +129,11 @@ class Predictor:
         """
         started = time.perf_counter()
         view = self.view(photo)
-        logits, evidence = self.run(self.preprocess.normalize(view)[None])
-        probs = softmax(logits)[0]
+        logits, evidence, features = self.outputs(self.preprocess.normalize(view)[None])
+        calibration = self.description.calibration
+        probs = calibrated_probs(logits, calibration)[0]
         best = int(probs.argmax())
+        strangeness = None if calibration is None else calibration.strangeness(logits, features)
         return Prediction(
             label=self.classes[best],
             prob=float(probs[best]),
@@ -105,12 +141,19 @@ class Predictor:
             ms=1000 * (time.perf_counter() - started),
             view=view,
             evidence=evidence[0],
+            possible=None if calibration is None else calibration.possible(probs, self.classes),
+            unknown=None if strangeness is None else float(strangeness[0]),
         )
 
     def run(self, images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Images (N, 3, img_size, img_size) from `preprocess` → logits (N, K) and evidence maps (N, K, h, w)."""
-        logits, evidence = self._session.run(["logits", "cam"], {"images": images})
-        return logits, evidence
+        return self.outputs(images)[:2]
+
+    def outputs(self, images: NDArray[np.float32]) -> Outputs:
+        """Images (N, 3, img_size, img_size) from `preprocess` → everything that the model says of them."""
+        names = ["logits", "cam", "features"] if self.has_features else ["logits", "cam"]
+        logits, evidence, *features = self._session.run(names, {"images": images})
+        return Outputs(logits, evidence, features[0] if features else None)
 
     def _check_signature(self) -> None:
         size, count = self.preprocess.img_size, len(self.classes)
@@ -125,13 +168,24 @@ class Predictor:
             and outputs["logits"].shape[1:] == [count]
             and outputs["cam"].shape[1:2] == [count]
             and len(outputs["cam"].shape) == 4
+            and ("features" not in outputs or _is_matrix(outputs["features"]))
         )
         if not fits:
             found = [(item.name, item.type, item.shape) for item in (*inputs.values(), *outputs.values())]
             raise RecycleNetError(
                 f"{self.name}: expected images (N, 3, {size}, {size}) → logits (N, {count}) and cam "
-                f"(N, {count}, h, w), found {found}"
+                f"(N, {count}, h, w), and features (N, C) if any, found {found}"
             )
+        unknown = None if self.description.calibration is None else self.description.calibration.unknown
+        if unknown is not None and "features" in outputs and outputs["features"].shape[1] != unknown.features:
+            raise RecycleNetError(
+                f"{self.name}: its unknown score is for {unknown.features} features, but the model gives "
+                f"{outputs['features'].shape[1]}: run 'recyclenet calibrate' on it"
+            )
+
+
+def _is_matrix(output: "onnxruntime.NodeArg") -> bool:
+    return output.type == "tensor(float)" and len(output.shape) == 2 and isinstance(output.shape[1], int)
 
 
 def read_model(model: str | os.PathLike[str] | None) -> bytes:

@@ -11,50 +11,58 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 import recyclenet
 from recyclenet.atomic import make_folder, write_bytes, write_text
+from recyclenet.description import ModelDescription
 from recyclenet.errors import RecycleNetError
 from recyclenet.evaluate import Evaluation
 from recyclenet.machine import describe
 from recyclenet.metrics import Scores
 from recyclenet.photo import load_photo
 from recyclenet.pictures.confusion import confusion_picture
+from recyclenet.pictures.curves import reliability_picture, risk_picture
+from recyclenet.sorting import Sorting, sorting_lines
+from recyclenet.trust import Trust, measure_trust, trust_lines, trust_table
 
 _WORST = 24
 _THUMBNAIL = 160
 _LARGEST_PICTURE = 60  # classes; beyond that a matrix is not a picture any more
 
 
-def write_report(evaluation: Evaluation, out: str | Path, root: Path) -> list[Path]:
+def write_report(evaluation: Evaluation, out: str | Path, root: Path, sorting: Sorting | None = None) -> list[Path]:
     """Writes metrics.json, report.md, report.html, predictions.csv and confusion.png.
+
+    For a model that carries a calibration also reliability.png and risk-coverage.png.
 
     Args:
         evaluation: what to write.
         out: folder, made if needed.
         root: the data folder, for thumbnails of the worst mistakes.
+        sorting: what was decided by rules, if any were given.
 
     Returns:
         The files written.
     """
     folder = make_folder(out)
     files = {
-        "metrics.json": json.dumps(to_table(evaluation), indent=2, ensure_ascii=False) + "\n",
-        "report.md": to_markdown(evaluation),
+        "metrics.json": json.dumps(to_table(evaluation, sorting), indent=2, ensure_ascii=False) + "\n",
+        "report.md": to_markdown(evaluation, sorting),
         "report.html": to_html(evaluation, root),
         "predictions.csv": to_csv(evaluation),
     }
     for name, text in files.items():
         write_text(folder / name, text)
-    picture = _matrix_png(evaluation)
-    if picture is not None:
-        write_bytes(folder / "confusion.png", picture)
-    return [folder / name for name in (*files, *(["confusion.png"] if picture else []))]
+    pictures = _pictures(evaluation)
+    for name, data in pictures.items():
+        write_bytes(folder / name, data)
+    return [folder / name for name in (*files, *pictures)]
 
 
-def to_table(evaluation: Evaluation) -> dict[str, Any]:
+def to_table(evaluation: Evaluation, sorting: Sorting | None = None) -> dict[str, Any]:
     """Everything but the single photos, as plain values."""
-    scores = asdict(evaluation.scores)
+    scores, trust = asdict(evaluation.scores), _trust(evaluation)
     return {
         "model": evaluation.model.name,
         "kind": evaluation.model.kind,
@@ -63,10 +71,21 @@ def to_table(evaluation: Evaluation) -> dict[str, Any]:
         "fingerprint": evaluation.fingerprint,
         "classes": list(evaluation.model.description.classes),
         **scores,
-        "description": asdict(evaluation.model.description),
+        "trust": None if trust is None else trust_table(trust),
+        "sorting": None if sorting is None else asdict(sorting),
+        "description": _description_table(evaluation.model.description),
         "recyclenet": recyclenet.__version__,
         "machine": describe(),
     }
+
+
+def _description_table(description: ModelDescription) -> dict[str, Any]:
+    """The description without the unknown score's arrays: nobody reads a hundred thousand letters of base64."""
+    table = asdict(description)
+    if description.calibration is not None and description.calibration.unknown is not None:
+        for name in ("mean", "plane"):
+            del table["calibration"]["unknown"][name]
+    return table
 
 
 def headline(scores: Scores) -> str:
@@ -78,8 +97,8 @@ def headline(scores: Scores) -> str:
     )
 
 
-def to_markdown(evaluation: Evaluation) -> str:
-    """Headline, scores, per-class table, confusion matrix."""
+def to_markdown(evaluation: Evaluation, sorting: Sorting | None = None) -> str:
+    """Headline, scores, per-class table, confusion matrix; calibration and decisions where there are any."""
     scores = evaluation.scores
     classes = evaluation.model.description.classes
     lines = [
@@ -92,6 +111,12 @@ def to_markdown(evaluation: Evaluation) -> str:
         *matrix_table(scores, classes),
         "",
     ]
+    trust = _trust(evaluation)
+    if trust is not None:
+        lines += ["## Can it be trusted?", "", *trust_lines(trust), ""]
+        lines += ["![reliability](reliability.png) ![risk and coverage](risk-coverage.png)", ""]
+    if sorting is not None:
+        lines += ["## Into bins", "", *sorting_lines(sorting), ""]
     return "\n".join(lines)
 
 
@@ -153,12 +178,40 @@ def to_html(evaluation: Evaluation, root: Path) -> str:
     )
 
 
+def _trust(evaluation: Evaluation) -> Trust | None:
+    """None where the model carries no calibration."""
+    return None if evaluation.model.description.calibration is None else measure_trust(evaluation)
+
+
+def _pictures(evaluation: Evaluation) -> dict[str, bytes]:
+    """PNG files by name."""
+    found = {}
+    matrix = _matrix_png(evaluation)
+    if matrix is not None:
+        found["confusion.png"] = matrix
+    trust = _trust(evaluation)
+    if trust is not None:
+        bars = [(item.low, item.high, item.correct / item.photos) for item in trust.reliability if item.photos]
+        name = f"{evaluation.data}, split {evaluation.split}"
+        found["reliability.png"] = _png(reliability_picture(bars, f"Reliability on {name}"))
+        points = [
+            (answered / trust.total, wrong / answered)
+            for answered, wrong in zip(trust.risk.answered.tolist(), trust.risk.wrong.tolist(), strict=True)
+        ]
+        found["risk-coverage.png"] = _png(risk_picture(points, f"Risk and coverage on {name}"))
+    return found
+
+
 def _matrix_png(evaluation: Evaluation) -> bytes | None:
     classes = evaluation.model.description.classes
     if len(classes) > _LARGEST_PICTURE:
         return None
+    return _png(confusion_picture(evaluation.scores.confusion, classes))
+
+
+def _png(picture: Image.Image) -> bytes:
     stream = io.BytesIO()
-    confusion_picture(evaluation.scores.confusion, classes).save(stream, "PNG", optimize=True)
+    picture.save(stream, "PNG", optimize=True)
     return stream.getvalue()
 
 

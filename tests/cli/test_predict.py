@@ -44,13 +44,16 @@ def test_json_lines_are_the_predictors_answers(run: Run, photos: Path) -> None:
     predictor = Predictor()
     for path, line in zip(paths, out.splitlines(), strict=True):
         answer, expected = json.loads(line), predictor.predict(path)
-        assert list(answer) == ["path", "label", "prob", "probs", "ms"]
+        assert list(answer) == ["path", "label", "prob", "probs", "set", "unknown", "bin", "ms"]
         assert answer["path"] == path
         assert answer["label"] == expected.label == max(answer["probs"], key=answer["probs"].get)
         assert answer["probs"] == pytest.approx(expected.probs, abs=1e-6)
         assert answer["prob"] == answer["probs"][answer["label"]]
         assert tuple(answer["probs"]) == TRASHNET_CLASSES
         assert sum(answer["probs"].values()) == pytest.approx(1, abs=1e-6)
+        assert answer["set"] == list(expected.possible)
+        assert answer["unknown"] == pytest.approx(expected.unknown, abs=1e-6)
+        assert answer["bin"] == default_rules().decide(expected.probs, is_unknown=expected.is_unknown).bin.name
         assert answer["ms"] > 0
 
 
@@ -93,9 +96,9 @@ def test_the_table_has_every_photo_and_its_bin(
         cells = [cell.strip() for cell in next(line for line in out.splitlines() if path in line).split("│")]
         assert cells[1:5] == [
             path,
-            made.label,
+            made.verdict,
             f"{100 * made.prob:.1f} %",
-            f"● {default_rules().bin_for(made.label).name}",
+            f"● {default_rules().decide(made.probs, is_unknown=made.is_unknown).bin.name}",
         ]
 
 
@@ -163,13 +166,15 @@ def test_csv(run: Run, photos: Path, broken: Path, tmp_path: Path) -> None:
     text = target.read_text(encoding="utf-8")
     assert "\r" not in text
     header, first, second = csv.reader(text.splitlines())
-    assert header == ["path", "label", "prob", *(f"prob_{name}" for name in TRASHNET_CLASSES), "ms", "error"]
+    probs = [f"prob_{name}" for name in TRASHNET_CLASSES]
+    assert header == ["path", "label", "prob", *probs, "set", "unknown", "bin", "ms", "error"]
     answer = json.loads(out.splitlines()[0])
     values = answer["probs"].values()
     assert first[:3] == [str(odd), answer["label"], f"{answer['prob']:.6f}"]
     assert first[3:9] == [f"{value:.6f}" for value in values]
-    assert first[9:] == [f"{answer['ms']:.3f}", ""]
-    assert second == [str(broken), *[""] * 9, json.loads(out.splitlines()[1])["error"]]
+    assert first[9:12] == [" or ".join(answer["set"]), f"{answer['unknown']:.6f}", answer["bin"]]
+    assert first[12:] == [f"{answer['ms']:.3f}", ""]
+    assert second == [str(broken), *[""] * 12, json.loads(out.splitlines()[1])["error"]]
 
 
 def test_an_unwritable_csv_is_one_line_and_leaves_nothing(run: Run, photos: Path, tmp_path: Path) -> None:

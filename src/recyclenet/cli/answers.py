@@ -10,7 +10,7 @@ from rich.text import Text
 
 from recyclenet.errors import PhotoError
 from recyclenet.predictor import Prediction, Predictor
-from recyclenet.rules import Rules
+from recyclenet.rules import Decision, Rules
 
 
 @dataclass(frozen=True)
@@ -20,20 +20,31 @@ class Answer:
     path: str
     prediction: Prediction | None
     error: str | None = None
+    decision: Decision | None = None
 
     def to_table(self) -> dict[str, Any]:
         """The JSON object of `predict --json`."""
         if self.prediction is None:
             return {"path": self.path, "error": self.error}
         made = self.prediction
-        return {"path": self.path, "label": made.label, "prob": made.prob, "probs": made.probs, "ms": round(made.ms, 3)}
+        return {
+            "path": self.path,
+            "label": made.label,
+            "prob": made.prob,
+            "probs": made.probs,
+            "set": None if made.possible is None else list(made.possible),
+            "unknown": made.unknown,
+            "bin": None if self.decision is None else self.decision.bin.name,
+            "ms": round(made.ms, 3),
+        }
 
 
-def answer_photos(predictor: Predictor, paths: Iterable[str]) -> Iterator[Answer]:
-    """One answer a photo, in order; a photo that cannot be used does not stop the rest."""
+def answer_photos(predictor: Predictor, paths: Iterable[str], rules: Rules) -> Iterator[Answer]:
+    """One answer a photo with the bin that the rules choose; a photo that cannot be used does not stop the rest."""
     for path in paths:
         try:
-            yield Answer(path, predictor.predict(path))
+            made = predictor.predict(path)
+            yield Answer(path, made, decision=rules.decide(made.probs, is_unknown=made.is_unknown))
         except PhotoError as error:
             yield Answer(path, None, error.reason)
 
@@ -46,8 +57,7 @@ def _one_line(path: str) -> Text:
 class AnswerTable:
     """The table for people, filled row by row; holds texts only, so that memory stays small."""
 
-    def __init__(self, rules: Rules) -> None:
-        self._rules = rules
+    def __init__(self) -> None:
         self._table = Table("photo", "answer", "probability", "bin", "ms")
         self._table.columns[0].overflow = "fold"
         for number in (2, 4):
@@ -55,14 +65,13 @@ class AnswerTable:
 
     def add(self, answer: Answer) -> None:
         """A row: the answer, or the reason why there is none."""
-        if answer.prediction is None:
+        if answer.prediction is None or answer.decision is None:
             self._table.add_row(_one_line(answer.path), Text(f"error: {answer.error}", style="red"), "", "", "")
             return
-        made = answer.prediction
-        target = self._rules.bin_for(made.label)
+        made, target = answer.prediction, answer.decision.bin
         self._table.add_row(
             _one_line(answer.path),
-            Text(made.label),
+            Text(made.verdict),
             f"{100 * made.prob:.1f} %",
             Text(f"● {target.name}", style=target.colour),
             f"{made.ms:.1f}",

@@ -8,6 +8,7 @@ import recyclenet
 from recyclenet.cli import (
     ablate,
     augment,
+    calibrate,
     convert,
     data,
     demo,
@@ -51,6 +52,7 @@ app.add_typer(data.data, name="data")
 app.command()(augment.augment)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(calibrate.calibrate)
 app.command()(export.export)
 app.command()(convert.convert)
 app.command()(parity.parity)

@@ -11,7 +11,7 @@ from recyclenet.errors import RecycleNetError
 if TYPE_CHECKING:
     from recyclenet.pictures.contact_sheet import Tile
     from recyclenet.predictor import Prediction
-    from recyclenet.rules import Rules
+    from recyclenet.rules import Bin
 
 _MOST_ON_A_SHEET = 60
 
@@ -32,15 +32,14 @@ def demo(
     if out.suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp"):
         raise RecycleNetError(f"cannot write {out}: the ending must be .jpg, .png or .webp")
     paths, _ = photos_or_samples(photos)
-    predictor, rules = Predictor(), default_rules()
-    table = AnswerTable(rules)
+    predictor, table = Predictor(), AnswerTable()
     tiles: list[Tile] = []
     failed = 0
-    for answer in answer_photos(predictor, paths):
+    for answer in answer_photos(predictor, paths, default_rules()):
         table.add(answer)
         failed += answer.prediction is None
-        if answer.prediction is not None and len(tiles) < _MOST_ON_A_SHEET:
-            tiles.append(_tile(answer.path, answer.prediction, rules))
+        if answer.prediction is not None and answer.decision is not None and len(tiles) < _MOST_ON_A_SHEET:
+            tiles.append(_tile(answer.path, answer.prediction, answer.decision.bin))
     table.print()
     if tiles:
         with replace_file(out) as temporary:
@@ -51,10 +50,10 @@ def demo(
         raise typer.Exit(1)
 
 
-def _tile(path: str, made: "Prediction", rules: "Rules") -> "Tile":
+def _tile(path: str, made: "Prediction", target: "Bin") -> "Tile":
     from recyclenet.pictures.contact_sheet import Tile
     from recyclenet.pictures.heatmap import heatmap
 
-    target = rules.bin_for(made.label)
-    headline = f"{made.label} {100 * made.prob:.0f} %, bin: {target.name}"
+    sure = f" {100 * made.prob:.0f} %" if made.verdict == made.label else ""
+    headline = f"{made.verdict}{sure}, bin: {target.name}"
     return Tile((made.view, heatmap(made)), headline, Path(path).name, target.colour)

@@ -24,6 +24,9 @@ def predict(
     model: Annotated[
         Path | None, typer.Option(help="An exported .onnx file.", show_default="the bundled model")
     ] = None,
+    rules: Annotated[
+        str, typer.Option(help="Which material goes where: a shipped name or a .toml file of your own.")
+    ] = "default",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line instead of the table.")] = False,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Also write the answers to this CSV file.")] = None,
     heatmaps: Annotated[
@@ -32,21 +35,25 @@ def predict(
 ) -> None:
     """Say what is on photos. Exit code 1 if any photo could not be read; the others are still answered."""
     from recyclenet.cli.answers import AnswerTable, answer_photos
+    from recyclenet.cli.console import note
     from recyclenet.cli.photo_arguments import gather_photos
     from recyclenet.predictor import Predictor
-    from recyclenet.rules import default_rules
+    from recyclenet.rules import load_rules
 
+    chosen = load_rules(rules)
     predictor = Predictor(model)
+    if predictor.description.calibration is None:
+        note(f"{predictor.name} has no calibration: no doubt is shown; 'recyclenet calibrate' adds it")
     paths = list(gather_photos(photos))
     failed = 0
-    table = None if as_json else AnswerTable(default_rules())
+    table = None if as_json else AnswerTable()
     with ExitStack() as stack:
         writer = None
         if csv_file is not None:
             temporary = stack.enter_context(replace_file(csv_file))
             writer = _CsvAnswers(stack, temporary, predictor.classes)
         pictures = _HeatmapFolder(heatmaps) if heatmaps is not None else None
-        for answer in _with_progress(answer_photos(predictor, paths), len(paths)):
+        for answer in _with_progress(answer_photos(predictor, paths, chosen), len(paths)):
             failed += answer.prediction is None
             if writer is not None:
                 writer.add(answer)
@@ -82,18 +89,23 @@ class _CsvAnswers:
         # Names that are not Unicode reach Python as surrogates and go out as the bytes they were.
         file = stack.enter_context(path.open("w", encoding="utf-8", errors="surrogateescape", newline=""))
         self._writer = csv.writer(file, lineterminator="\n")
-        self._writer.writerow(["path", "label", "prob", *(f"prob_{name}" for name in classes), "ms", "error"])
+        self._writer.writerow(
+            ["path", "label", "prob", *(f"prob_{name}" for name in classes), "set", "unknown", "bin", "ms", "error"]
+        )
 
     def add(self, answer: "Answer") -> None:
         made = answer.prediction
         row: list[Any] = [answer.path]
         if made is None:
-            row += ["", "", *([""] * len(self._classes)), "", answer.error]
+            row += ["", "", *([""] * len(self._classes)), "", "", "", "", answer.error]
         else:
             row += [
                 made.label,
                 f"{made.prob:.6f}",
                 *(f"{value:.6f}" for value in made.probs.values()),
+                " or ".join(made.possible or ()),
+                "" if made.unknown is None else f"{made.unknown:.6f}",
+                "" if answer.decision is None else answer.decision.bin.name,
                 f"{made.ms:.3f}",
                 "",
             ]

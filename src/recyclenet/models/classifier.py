@@ -39,13 +39,18 @@ class Classifier(nn.Module):
         return logits
 
     def forward_evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (N, 3, H, W) → logits (N, K) and class evidence maps (N, K, h, w).
+        """Images (N, 3, H, W) → logits (N, K) and class evidence maps (N, K, h, w); see `forward_outputs`."""
+        return self.forward_outputs(images)[:2]
+
+    def forward_outputs(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Images (N, 3, H, W) → logits (N, K), class evidence maps (N, K, h, w), pooled features (N, C).
 
         The head is linear and the pool an average, so the head applied at every place gives each place's
         share of the answer: logits are the mean of the maps over h and w (class activation mapping,
         https://arxiv.org/abs/1512.04150, with the bias kept in).
         """
         features = self.attention(self.backbone(images))
-        logits = self.head(features.mean(dim=(2, 3)))
+        pooled = features.mean(dim=(2, 3))
+        logits = self.head(pooled)
         maps = functional.conv2d(features, self.head.weight[:, :, None, None], self.head.bias)
-        return logits, maps
+        return logits, maps, pooled

@@ -79,7 +79,7 @@ def logged(model: Model, targets: NDArray[np.int64], print_freq: int) -> Model:
         done, batches, started = done + len(part), batches + 1, now
         return logits
 
-    return replace(model, logits_of=logits_of)
+    return replace(model, logits_of=logits_of, features_of=None)
 
 
 def say_evaluation(evaluation: Evaluation) -> None:

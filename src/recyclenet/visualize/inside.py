@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recyclenet.calibration import calibrated_probs
 from recyclenet.checkpoint import load_classifier
 from recyclenet.errors import RecycleNetError
 from recyclenet.evaluate import Model
-from recyclenet.metrics import softmax
 from recyclenet.models.classifier import Classifier
 from recyclenet.models.observe import find_layer, find_spatial_gate, observe
 from recyclenet.photo import load_photo
@@ -101,7 +101,7 @@ def open_checkpoint(path: str | Path, layer: str | None = None) -> Viewer:
     def look(photo: str) -> Panels:
         view = preprocess.view(load_photo(photo, min_side=preprocess.resize))
         maps = look_inside(model, torch.from_numpy(preprocess.normalize(view)[None]), full_name)
-        probs = softmax(maps.logits.numpy())[0]
+        probs = calibrated_probs(maps.logits.numpy(), description.calibration)[0]
         best = int(probs.argmax())
         return Panels(
             label=description.classes[best],

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from recyclenet.calibration import calibrated_probs
 from recyclenet.evaluate import Model
-from recyclenet.metrics import softmax
 from recyclenet.rules import Bin, Rules
 
 
@@ -27,7 +27,7 @@ def answer_picture(model: Model, rules: Rules, picture: Image.Image) -> Answer:
     Classes and preprocessing are the model file's own.
     """
     images = model.description.preprocess(picture)[None]
-    probs = softmax(model.logits_of(images))[0]
+    probs = calibrated_probs(model.logits_of(images), model.description.calibration)[0]
     best = int(probs.argmax())
     label = model.description.classes[best]
     return Answer(label, float(probs[best]), rules.bin_for(label))

@@ -1,0 +1,1 @@
+"""Rules from materials to bins as TOML files, one a collection system."""

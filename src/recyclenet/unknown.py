@@ -1,0 +1,89 @@
+"""How strange a photo is to a model, by what its features hold beside the directions that training photos vary in."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recyclenet.errors import RecycleNetError
+from recyclenet.strict import check_range
+
+_MOST_FEATURES, _MOST_DIMENSIONS = 16_384, 1024  # beyond any model, and little enough memory for any machine
+
+
+@dataclass(frozen=True)
+class UnknownScore:
+    """Virtual-logit matching (ViM, https://arxiv.org/abs/2203.10807), logistic in its raw value.
+
+    The raw value of a photo is alpha · |r| - log Σ exp(logit): r is what is left of its features less their mean when
+    the plane in which the training features vary most is taken away. It is high where the features are like none in
+    training and where no class has a high logit.
+
+    Attributes:
+        features: C, how many the model gives.
+        dimensions: D, of the plane.
+        mean: (C,) float32 as base64, of the training features.
+        plane: (D, C) float16 as base64, row by row: orthonormal rows up to rounding.
+        alpha: makes |r| as large as the highest logit on training photos.
+        middle: the raw value with the score 0.5; beyond it a photo is none of the classes.
+        width: a raw value of middle + width has the score 0.73.
+        kept: the share of val photos that lie up to `middle`.
+    """
+
+    features: int
+    dimensions: int
+    mean: str
+    plane: str
+    alpha: float
+    middle: float
+    width: float
+    kept: float
+
+    def __post_init__(self) -> None:
+        check_range("features", self.features, 2, _MOST_FEATURES)
+        check_range("dimensions", self.dimensions, 1, min(self.features, _MOST_DIMENSIONS))
+        check_range("alpha", self.alpha, 0.0, 1e6)
+        check_range("middle", self.middle, -1e6, 1e6)
+        check_range("width", self.width, 1e-6, 1e6)
+        check_range("kept", self.kept, 0.5, 1.0)
+        _ = self._arrays  # decoded here, so that a damaged file is refused when it is read
+
+    @cached_property
+    def _arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        mean = _decode(self.mean, "<f4", self.features, "mean")
+        plane = _decode(self.plane, "<f2", self.dimensions * self.features, "plane")
+        return mean, plane.reshape(self.dimensions, self.features)
+
+    def raw(self, logits: NDArray[np.float32], features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(n,) from logits (n, K), before any temperature, and features (n, C): the higher, the stranger."""
+        mean, plane = self._arrays
+        centred = np.asarray(features, dtype=np.float32) - mean
+        rest = (centred - (centred @ plane.T) @ plane).astype(np.float64)
+        values = np.asarray(logits, dtype=np.float64)
+        peak = values.max(axis=1)
+        energy = peak + np.log(np.exp(values - peak[:, None]).sum(axis=1))
+        return np.asarray(self.alpha * np.linalg.norm(rest, axis=1) - energy)
+
+    def scores(self, logits: NDArray[np.float32], features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(n,) in [0, 1], rising with `raw`; arguments as there."""
+        steps = np.clip((self.raw(logits, features) - self.middle) / self.width, -500, 500)
+        return np.asarray(1 / (1 + np.exp(-steps)))
+
+
+def encode(values: NDArray[np.floating[Any]], dtype: str) -> str:
+    """An array as base64 text; `dtype` as numpy names it, little-endian."""
+    return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode()
+
+
+def _decode(text: str, dtype: str, count: int, name: str) -> NDArray[np.float32]:
+    try:
+        values = np.frombuffer(base64.b64decode(text, validate=True), dtype=dtype)
+    except (binascii.Error, ValueError) as error:
+        raise RecycleNetError(f"{name} must be numbers in base64 ({error})") from error
+    if len(values) != count or not np.isfinite(values).all():
+        raise RecycleNetError(f"{name} must hold {count} finite numbers")
+    return values.astype(np.float32)
