@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
+from recyclenet.ablation import queue
 from recyclenet.ablation import run as run_module
 from recyclenet.ablation.queue import run_queue
 from recyclenet.ablation.results import read_result
@@ -15,7 +17,9 @@ from recyclenet.data.folder import open_photo_folder, split_photo_folder
 from recyclenet.errors import RecycleNetError
 from recyclenet.evaluate import evaluate, load_model
 from recyclenet.training import loop
+from recyclenet.training.interrupt import StopRequest
 from recyclenet.training.progress import TrainProgress
+from recyclenet.training.run_folder import RunFolder
 from tests.training.test_loop import QUIET, StopAfter
 
 RECIPE = Recipe(name="tiny", epochs=2, lr=2e-3, batch_size=16, img_size=32, resize=36, precision="fp32")
@@ -43,7 +47,7 @@ def perform(runs, out, jobs=1):
 
 
 def without_time(results):
-    return {key: dataclasses.replace(result, seconds=0.0) for key, result in results.items()}
+    return {key: dataclasses.replace(result, seconds=0.0, feature_seconds=0.0) for key, result in results.items()}
 
 
 def test_every_run_is_measured_on_test_by_the_epoch_chosen_on_val(runs, tmp_path):
@@ -103,9 +107,33 @@ def test_features_are_shared_by_the_variants_of_a_seed_and_then_removed(runs, tm
     views = []
     watcher = TrainProgress(QUIET._console)
     monkeypatch.setattr(watcher, "features", lambda view, done, total: views.append((view, done == total)))
-    run_queue(runs, tmp_path / "out", jobs=1, device="cpu", watcher=watcher, on_done=lambda *_: None)
+    results = []
+    on_done = lambda _, result: results.append(result)  # noqa: E731
+    run_queue(runs, tmp_path / "out", jobs=1, device="cpu", watcher=watcher, on_done=on_done)
     assert [view for view, complete in views if complete] == ["train-0", "train-1", "val"] * 2, "once for each seed"
     assert not (tmp_path / "out" / "features").exists()
+    assert results[0].feature_seconds > results[1].feature_seconds > 0, "who comes first computes them"
+
+
+def test_one_failure_among_several_jobs_is_told_and_the_others_are_kept(runs, tmp_path):
+    bad = dataclasses.replace(runs[0], base=dataclasses.replace(runs[0].base, pretrained="nowhere.pth"))
+    bad = dataclasses.replace(bad, variant=dataclasses.replace(bad.variant, pretrained=True))
+    with pytest.raises(RecycleNetError, match=rf"^{bad.key}: no "):
+        perform([bad, runs[1]], tmp_path, jobs=2)
+    left = result_file(tmp_path, runs[1]).parent
+    assert not left.exists() or RunFolder(left).last.exists() or (left / "result.json").exists()
+
+
+def test_a_worker_that_is_killed_is_no_stop_of_the_users():
+    class Broken:
+        def result(self):
+            raise BrokenProcessPool
+
+    with pytest.raises(RecycleNetError, match="want of memory: go on with fewer --jobs"):
+        queue._result_or_stop(Broken(), StopRequest())
+    stopped = StopRequest()
+    stopped.signal_number = 15
+    assert queue._result_or_stop(Broken(), stopped) is None
 
 
 def test_a_run_that_fails_is_named(runs, tmp_path, monkeypatch):

@@ -72,6 +72,24 @@ def test_without_weights_everything_starts_from_scratch():
     assert [variant.pretrained for variant in both] == [False, True]
 
 
+def test_published_figures_are_for_exactly_that_network():
+    (table,) = suite_tables("combine", ["resnet18"], {"pad_type": "same"})
+    assert [published_for(variant) for variant in table.variants] == [None] * 3
+
+
+def test_recipes_that_keep_part_of_the_backbone_have_no_attention_in_its_blocks():
+    (table,) = suite_tables("modules", ["resnet18"], whole_network=False)
+    assert [variant.model.attn for variant in table.variants] == ["none", "se", "cbam", "recyclenet"]
+    assert not any(variant.model.attn_in_blocks for variant in table.variants)
+    for suite in ("pretraining", "paper"):
+        with pytest.raises(RecycleNetError, match=f"'{suite}' needs a recipe that trains whole networks"):
+            suite_tables(suite, ["resnet18"], whole_network=False)
+
+
+def test_an_architecture_named_twice_makes_one_table():
+    assert len(suite_tables("gates", ["resnet18", "resnet18"])) == 1
+
+
 def test_paper_is_all_the_others():
     single = [table for name in SUITES if name != "paper" for table in suite_tables(name, PAPER_ARCHS)]
     assert suite_tables("paper", PAPER_ARCHS) == single

@@ -68,7 +68,7 @@ def test_files(results, tmp_path):
     assert "| 388 (90.0 %) | 3.5 ± 0.7 of 10 | 35.0 ± 7.1 % |" in row
     channel = next(line for line in text.splitlines() if "channel gate only" in line)
     assert channel.count(NOT_MEASURED) == 10
-    assert "With\n2 comparisons" in text
+    assert "Of 2 comparisons, up to\n0.1 can be" in text
     assert "ablate gates \\| tee" in text
     with Image.open(paths[2]) as picture:
         assert picture.width == 1080

@@ -2,6 +2,7 @@ import json
 import signal
 
 import pytest
+import torch
 from tests.training.test_loop import StopAfter
 
 from recyclenet.ablation import queue
@@ -47,6 +48,8 @@ def test_table_files_and_going_on(arguments, run, tmp_path, monkeypatch):
     assert [line["seeds"] for line in table["tables"][0]["lines"]] == [[1], [1], [1]]
     assert table["command"].startswith("recyclenet ablate combine --data ")
     assert table["recipe"]["lr"] == 2e-3
+    assert table["torch"] == torch.__version__
+    assert [line["published"] for line in table["tables"][0]["lines"]] == [None] * 3, "not TrashNet"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,27 @@ def test_mistakes_are_found_before_anything_is_trained(arguments, run, tmp_path,
     code, _, err = run(*[change[1] if argument == change[0] else argument for argument in arguments])
     assert code == 2
     assert message in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_architecture_is_checked_before_the_first_run(arguments, run, tmp_path):
+    code, _, err = run(*arguments, "--seeds", "2", "--arch", "resnet181")
+    assert code == 2
+    assert "unknown architecture 'resnet181'" in err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("setting", ["pretrained=none", "model.kernel_size=3", "seed=77", "data=elsewhere"])
+def test_what_the_tables_are_about_cannot_be_set_aside(arguments, run, setting):
+    code, _, err = run(*arguments, "--set", setting)
+    assert code == 2
+    assert f"--set is for recipe.… alone, not for {setting.split('=')[0]}" in err
+
+
+def test_a_missing_file_of_weights_is_found_first(arguments, run, tmp_path):
+    code, _, err = run(*["nowhere.pth" if argument == "none" else argument for argument in arguments])
+    assert code == 2
+    assert "no file of weights at nowhere.pth" in err
     assert not (tmp_path / "out").exists()
 
 

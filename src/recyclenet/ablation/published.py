@@ -7,6 +7,7 @@ one run each. Its code leaves out SE, CBAM and some of the pretrained weights th
 from dataclasses import dataclass
 
 from recyclenet.ablation.suites import Variant
+from recyclenet.config import ModelConfig
 
 TEST_PHOTOS = 431
 
@@ -54,8 +55,10 @@ _FIGURES: dict[str, dict[str, Published]] = {
 
 
 def published_for(variant: Variant) -> Published | None:
-    """What was published for exactly this network and start, or None."""
-    return _FIGURES.get(variant.model.arch, {}).get(_what(variant))
+    """What was published for exactly this network and start, or None; it speaks of TrashNet's own test split."""
+    model = variant.model
+    plain = ModelConfig(model.arch, model.attn, model.attn_at, model.gates, model.combine)
+    return _FIGURES.get(model.arch, {}).get(_what(variant)) if model == plain else None
 
 
 def _what(variant: Variant) -> str:

@@ -68,7 +68,7 @@ def _side_by_side(runs: Sequence[Run], out: Path, jobs: int, device: str, on_don
     free = [f"cuda:{slot % gpus}" if gpus else device for slot in range(jobs)]
     threads = max(1, torch.get_num_threads() // jobs)
     waiting, running = list(runs), dict[Future[RunResult | None], tuple[Run, str]]()
-    stopped = False
+    stopped, failure = False, None
     # Processes that start anew: forked ones would inherit the locks of this one's threads.
     context = multiprocessing.get_context("spawn")
     with StopRequest() as stop, ProcessPoolExecutor(jobs, mp_context=context) as pool:
@@ -79,24 +79,36 @@ def _side_by_side(runs: Sequence[Run], out: Path, jobs: int, device: str, on_don
             for future in wait(running, timeout=0.5, return_when=FIRST_COMPLETED).done:
                 run, place = running.pop(future)
                 free.append(place)
-                result = _named(run, lambda future=future: _result_or_stop(future))  # type: ignore[misc]
+                try:
+                    result = _named(run, lambda future=future: _result_or_stop(future, stop))  # type: ignore[misc]
+                except RecycleNetError as error:
+                    failure = failure or error
+                    continue
                 if result is None:
                     stopped = True
                 else:
                     on_done(run, result)
                     _forget_features(run, [*(run for run, _ in running.values()), *waiting], out)
-            if stop.signal_number is not None and not stopped:
+            if (stop.signal_number is not None or failure is not None) and not stopped:
                 stopped = True
                 for child in multiprocessing.active_children():
                     child.terminate()  # a request: the run keeps its step and its checkpoint
+    if failure is not None:
+        raise failure
     return not stopped
 
 
-def _result_or_stop(future: Future[RunResult | None]) -> RunResult | None:
+def _result_or_stop(future: Future[RunResult | None], stop: StopRequest) -> RunResult | None:
     try:
         return future.result()
-    except (KeyboardInterrupt, BrokenProcessPool):  # between two runs a stop ends the process itself
+    except KeyboardInterrupt:  # between two runs a stop ends the process itself
         return None
+    except BrokenProcessPool as error:
+        if stop.signal_number is not None:
+            return None
+        raise RecycleNetError(
+            "its process ended before it was done, perhaps for want of memory: go on with fewer --jobs"
+        ) from error
 
 
 def _perform_elsewhere(run: Run, out: Path, device: str, threads: int) -> RunResult | None:

@@ -30,9 +30,10 @@ _NOTES = """\
 "test, mean of seeds" counts correct answers, ± the standard deviation over seeds; the epoch was chosen on val. The
 interval is Wilson's at the mean: what another draw of as many photos could show. "better / worse" counts the photos
 that more, or fewer, seeds answer right than with the baseline (the line without figures there), and p is the exact
-McNemar test of that: photos are its units, so that more seeds do not make a small difference look certain. With
-{comparisons} comparisons, about {expected:.1f} of them fall below 0.05 by chance alone. "published" is the original's
-figure for this network and start; {dash} means: not measured here, or not published."""
+McNemar test of that: photos are its units, so that more seeds do not make a small difference look certain. It speaks
+of these trained networks; what another training would give is in the ±. Of {comparisons} comparisons, up to
+{expected:.1f} can be expected below 0.05 by chance alone. "minutes a run" leaves out features that runs share.
+"published" is the original's figure for this network and start; {dash} means: not measured here, or not published."""
 
 
 def write_report(out: Path, suite: str, facts: dict[str, Any], tables: Sequence[FilledTable]) -> list[Path]:
@@ -70,7 +71,14 @@ def to_markdown(suite: str, facts: dict[str, Any], tables: Sequence[FilledTable]
     lines = [f"# Ablation: {suite}", ""]
     for filled in tables:
         lines += [f"## {filled.table.title}: {filled.table.arch}", "", *markdown_table(filled), ""]
-    comparisons = sum(line.against_baseline is not None for filled in tables for line in filled.lines)
+    comparisons = len(
+        {
+            (filled.table.baseline.key, line.variant.key)
+            for filled in tables
+            for line in filled.lines
+            if line.against_baseline is not None
+        }
+    )
     lines += [_NOTES.format(comparisons=comparisons, expected=0.05 * comparisons, dash=NOT_MEASURED), ""]
     lines += ["| | |", "|---|---|", *(f"| {key} | {_fact(value)} |" for key, value in facts.items()), ""]
     return "\n".join(lines)

@@ -14,7 +14,8 @@ class RunResult:
     """One variant trained with one seed.
 
     best_epoch was chosen on val, out of `epochs`; then the test split was read, once. hits: a character a test photo
-    in the order of the split, "1" where the answer was right. seconds: of training, with validation and features.
+    in the order of the split, "1" where the answer was right. seconds: of training, with validation.
+    feature_seconds: before that, of features that this run computed; those that come after it share them.
     fingerprint: of the photos and their split.
     """
 
@@ -28,6 +29,7 @@ class RunResult:
     params: int
     seconds: float
     fingerprint: str
+    feature_seconds: float = 0.0
 
     @property
     def correct(self) -> int:

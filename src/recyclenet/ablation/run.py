@@ -1,6 +1,6 @@
 """One run of an ablation: train, or go on, choose the epoch on val, read test once."""
 
-import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,13 +13,9 @@ from recyclenet.data.folder import PhotoFolder, open_photo_folder
 from recyclenet.errors import RecycleNetError
 from recyclenet.evaluate import evaluate, load_model
 from recyclenet.models.summary import count_params
-from recyclenet.recipes import differences
 from recyclenet.training.loop import train
 from recyclenet.training.progress import Watcher
 from recyclenet.training.run_folder import RunFolder
-
-# Where a run is computed and what it reads may move; everything else would make it another run.
-_MAY_CHANGE = ("data", "workers", "device")
 
 
 @dataclass(frozen=True)
@@ -54,14 +50,10 @@ def finished(out: Path, run: Run, fingerprint: str) -> RunResult | None:
         RecycleNetError: the folder holds a run with other settings or other data.
     """
     folder = RunFolder(result_file(out, run).parent)
-    if folder.config_file.exists():
-        saved = folder.read_config()
-        same = {name: getattr(saved, name) for name in _MAY_CHANGE}
-        changed = differences(saved, dataclasses.replace(run.config, **same))
-        if changed:
-            raise RecycleNetError(
-                f"{folder.path} holds a run with other settings ({'; '.join(changed)}): choose another --out"
-            )
+    if folder.config_file.exists() and (changed := folder.changed_settings(run.config)):
+        raise RecycleNetError(
+            f"{folder.path} holds a run with other settings ({'; '.join(changed)}): choose another --out"
+        )
     result = read_result(result_file(out, run))
     if result is not None and result.fingerprint != fingerprint:
         raise RecycleNetError(f"{folder.path} was trained on other photos or another split: choose another --out")
@@ -93,9 +85,10 @@ def perform(run: Run, out: Path, device: str, watcher: Watcher) -> RunResult | N
         best_epoch=int(trained.best["epoch"]),
         val_correct=int(trained.best["val_correct"]),
         val_total=int(trained.best["val_total"]),
-        hits=_hits(files.best, folder),
+        hits=_hits(files.best, folder, device),
         params=count_params(run.variant.model, len(folder.classes)),
-        seconds=trained.seconds,
+        seconds=trained.seconds - trained.feature_seconds,
+        feature_seconds=trained.feature_seconds,
         fingerprint=folder.fingerprint(),
     )
     write_result(result_file(out, run), result)
@@ -108,8 +101,18 @@ def features_folder(out: Path, run: Run) -> Path:
     return out / "features" / f"{run.variant.model.arch}-seed-{run.seed}"
 
 
-def _hits(checkpoint: Path, folder: PhotoFolder) -> str:
-    measured = evaluate(load_model(checkpoint), folder, "test")
+def environments(out: Path, runs: Iterable[Run]) -> dict[str, str]:
+    """What the runs that there are ran on: each fact of their environments, several values with commas between."""
+    found: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for name, value in RunFolder(result_file(out, run).parent).read_environment().items():
+            if name != "command":
+                found.setdefault(name, {})[str(value)] = None
+    return {name: ", ".join(values) for name, values in found.items()}
+
+
+def _hits(checkpoint: Path, folder: PhotoFolder, device: str) -> str:
+    measured = evaluate(load_model(checkpoint, device), folder, "test")
     classes = measured.model.description.classes
     answers = np.argmax(measured.logits, axis=1)
     pairs = zip(answers, measured.records, strict=True)

@@ -56,7 +56,12 @@ SUITES = ("pretraining", "modules", "gates", "combine", "paper")
 
 
 def suite_tables(
-    suite: str, archs: Sequence[str], arch_args: dict[str, Scalar] | None = None, *, pretrained: bool = True
+    suite: str,
+    archs: Sequence[str],
+    arch_args: dict[str, Scalar] | None = None,
+    *,
+    pretrained: bool = True,
+    whole_network: bool = True,
 ) -> list[Table]:
     """The tables of a suite, one for each question and architecture.
 
@@ -66,18 +71,27 @@ def suite_tables(
         arch_args: passed to every backbone.
         pretrained: whether there are pretrained weights; without them every network starts from scratch and
             "pretraining" has nothing to compare with.
+        whole_network: whether the recipe trains the whole backbone; otherwise attention in its blocks would never be
+            trained, and those rows are left out.
 
     Raises:
-        RecycleNetError: unknown suite.
+        RecycleNetError: unknown suite, or one about the start for a recipe that keeps it.
     """
     if suite not in SUITES:
         raise RecycleNetError(f"unknown suite {suite!r}; {choices(suite, SUITES)}")
+    if suite in ("pretraining", "paper") and not whole_network:
+        raise RecycleNetError(f"the suite {suite!r} needs a recipe that trains whole networks: --recipe paper or best")
     names = [name for name in SUITES if name != "paper"] if suite == "paper" else [suite]
-    return [
+    tables = [
         _TABLES[name](Variant(ModelConfig(arch=arch, arch_args=dict(arch_args or {})), pretrained))
         for name in names
-        for arch in archs
+        for arch in dict.fromkeys(archs)
     ]
+    return tables if whole_network else [_without_blocks(table) for table in tables]
+
+
+def _without_blocks(table: Table) -> Table:
+    return replace(table, variants=tuple(item for item in table.variants if not item.model.attn_in_blocks))
 
 
 def _pretraining(plain: Variant) -> Table:

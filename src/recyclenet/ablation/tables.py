@@ -16,7 +16,7 @@ BySeed = Mapping[int, RunResult]
 
 @dataclass(frozen=True)
 class Line:
-    """A variant with what is known of it; what was not measured is None. minutes: mean of a run."""
+    """A variant with what is known of it; what was not measured is None. minutes: mean, without shared features."""
 
     variant: Variant
     published: Published | None
@@ -36,26 +36,30 @@ class FilledTable:
     lines: tuple[Line, ...]
 
 
-def fill_tables(tables: Sequence[Table], results: Mapping[str, BySeed]) -> list[FilledTable]:
+def fill_tables(tables: Sequence[Table], results: Mapping[str, BySeed], *, published: bool = True) -> list[FilledTable]:
     """Puts results into tables.
 
     Args:
         tables: of a suite.
         results: by variant key, then by seed; those that are missing leave gaps.
+        published: whether the data is what the published figures speak of.
     """
-    return [FilledTable(table, tuple(_line(table, variant, results) for variant in table.variants)) for table in tables]
+    return [
+        FilledTable(table, tuple(_line(table, variant, results, published) for variant in table.variants))
+        for table in tables
+    ]
 
 
-def _line(table: Table, variant: Variant, results: Mapping[str, BySeed]) -> Line:
+def _line(table: Table, variant: Variant, results: Mapping[str, BySeed], published: bool) -> Line:
     runs = results.get(variant.key, {})
-    published = published_for(variant)
+    figure = published_for(variant) if published else None
     if not runs:
-        return Line(variant, published, None, (), None, None, None, None)
+        return Line(variant, figure, None, (), None, None, None, None)
     seeds = tuple(sorted(runs))
     first = runs[seeds[0]]
     return Line(
         variant=variant,
-        published=published,
+        published=figure,
         params=first.params,
         seeds=seeds,
         test=summarize_seeds([runs[seed].correct for seed in seeds], len(first.hits)),

@@ -11,11 +11,14 @@ import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from recyclenet.ablation.published import TEST_PHOTOS
 from recyclenet.ablation.suites import SUITES, suite_tables
 from recyclenet.cli.console import note
 from recyclenet.cli.model_options import ArchArg, three_numbers
 from recyclenet.config import ModelConfig, TrainConfig
+from recyclenet.errors import RecycleNetError
 from recyclenet.extras import require_extra
+from recyclenet.labels import TRASHNET_CLASSES
 from recyclenet.recipes import load_recipe, override, parse_assignments
 
 if TYPE_CHECKING:
@@ -53,21 +56,32 @@ def ablate(
     --arch or another suite it does only what is missing.
     """
     require_extra("train", "an ablation")
-    tables = suite_tables(suite, arch or ["resnet18"], _arch_args(arch_arg), pretrained=pretrained != "none")
+    settings = parse_assignments(set_ or ())
+    if foreign := [key for key in settings if not key.startswith("recipe.")]:
+        raise RecycleNetError(f"--set is for recipe.… alone, not for {', '.join(foreign)}: the rest has options")
+    if pretrained not in ("imagenet", "none") and not Path(pretrained).is_file():
+        raise RecycleNetError(f"no file of weights at {pretrained} (expected imagenet, none or a file)")
     given: dict[str, Any] = {
         "recipe.epochs": epochs,
         "mean": three_numbers(mean, "mean"),
         "std": three_numbers(std, "std"),
     }
-    changes = {key: value for key, value in given.items() if value is not None} | parse_assignments(set_ or ())
+    changes = {key: value for key, value in given.items() if value is not None} | settings
     start = TrainConfig(str(data), ModelConfig(), load_recipe(recipe), pretrained, workers=workers, device=device)
     base = override(start, changes)
+    tables = suite_tables(
+        suite,
+        arch or ["resnet18"],
+        parse_assignments(arch_arg or ()),
+        pretrained=pretrained != "none",
+        whole_network=not base.recipe.caches_features,
+    )
 
     from recyclenet.ablation.queue import run_queue
     from recyclenet.ablation.report import to_json, write_report
     from recyclenet.ablation.results import RunResult
-    from recyclenet.ablation.run import Run, finished
-    from recyclenet.ablation.tables import fill_tables
+    from recyclenet.ablation.run import Run, environments, finished
+    from recyclenet.ablation.tables import FilledTable, fill_tables
     from recyclenet.atomic import make_folder
     from recyclenet.cli.suite_progress import SuiteProgress
     from recyclenet.data.folder import open_photo_folder
@@ -85,8 +99,9 @@ def ablate(
         for variant in variants
         if variant.model.arch == name
     ]
-    for run in runs[: len(variants)]:
-        check_settings(run.config)
+    for run in runs:
+        if run.seed == 1:
+            check_settings(run.config)
     make_folder(out)
     fingerprint = folder.fingerprint()
     results: dict[str, dict[int, RunResult]] = {}
@@ -98,17 +113,28 @@ def ablate(
         else:
             results.setdefault(run.variant.key, {})[run.seed] = result
 
-    facts = _facts(base, folder.root.resolve().name)
+    published = folder.classes == TRASHNET_CLASSES and len(folder.split("test")) == TEST_PHOTOS
+
+    def write() -> tuple[dict[str, Any], list[FilledTable], list[Path]]:
+        facts = {
+            "data": folder.root.resolve().name,
+            "pretrained": Path(base.pretrained).name,
+            "recipe": asdict(base.recipe),
+            **environments(out, [run for run in runs if run.seed in results.get(run.variant.key, {})]),
+            "command": shlex.join(["recyclenet", *sys.argv[1:]]),
+        }
+        filled = fill_tables(tables, results, published=published)
+        return facts, filled, write_report(out, suite, facts, filled)
+
     with SuiteProgress(Console(stderr=True), total=len(runs), done=len(runs) - len(waiting)) as progress:
 
         def on_done(run: Run, result: RunResult) -> None:
             results.setdefault(run.variant.key, {})[run.seed] = result
             progress.finished(run, result)
-            write_report(out, suite, facts, fill_tables(tables, results))
+            write()
 
         complete = run_queue(waiting, out, jobs=jobs, device=device, watcher=progress, on_done=on_done)
-    filled = fill_tables(tables, results)
-    paths = write_report(out, suite, facts, filled)
+    facts, filled, paths = write()
     if as_json:
         typer.echo(json.dumps({"suite": suite, **facts, "tables": to_json(filled)}))
     else:
@@ -117,23 +143,6 @@ def ablate(
     if not complete:
         note(f"stopped; every finished run is kept. Go on with:\n  {shlex.join(['recyclenet', *sys.argv[1:]])}")
         raise typer.Exit(130)
-
-
-def _arch_args(pairs: list[str] | None) -> dict[str, Any]:
-    return parse_assignments(pairs or ())
-
-
-def _facts(base: TrainConfig, data: str) -> dict[str, Any]:
-    """What every figure of the ablation depends on."""
-    from recyclenet.training.run_folder import environment
-
-    return {
-        "data": data,
-        "pretrained": Path(base.pretrained).name,
-        "recipe": asdict(base.recipe),
-        **environment(),
-        "command": shlex.join(["recyclenet", *sys.argv[1:]]),
-    }
 
 
 def _print(filled: "list[FilledTable]") -> None:

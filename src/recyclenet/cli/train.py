@@ -23,14 +23,11 @@ from recyclenet.cli.model_options import (
 from recyclenet.config import ModelConfig, TrainConfig
 from recyclenet.errors import RecycleNetError
 from recyclenet.extras import require_extra
-from recyclenet.recipes import differences, load_recipe, override, parse_assignments
+from recyclenet.recipes import load_recipe, override, parse_assignments
 
 if TYPE_CHECKING:
     from recyclenet.data.folder import PhotoFolder
     from recyclenet.training.run_folder import RunFolder
-
-# A resumed run may move to another place or machine; everything else would make it another run.
-_MAY_CHANGE = ("data", "workers", "device")
 
 
 def train(
@@ -133,8 +130,7 @@ def _resumed(run: "RunFolder", changes: dict[str, Any], recipe: str | None) -> T
     if recipe is not None and recipe != saved.recipe.name:
         raise RecycleNetError(f"{run.path} was started with the recipe {saved.recipe.name!r}, not {recipe!r}")
     config = override(saved, changes)
-    frozen = {key: getattr(saved, key) for key in _MAY_CHANGE}
-    changed = differences(saved, override(config, frozen))
+    changed = run.changed_settings(config)
     if changed:
         raise RecycleNetError(
             f"{run.path} was started with other settings ({'; '.join(changed)}): start a new run instead"

@@ -44,12 +44,16 @@ from recyclenet.training.sources import PhotoSource, Source, compute_features
 
 @dataclass(frozen=True)
 class TrainResult:
-    """How a run ended: its best epoch on val, the signal that stopped it early if one did, its duration."""
+    """How a run ended: its best epoch on val, the signal that stopped it early if one did, its duration.
+
+    `feature_seconds` of `seconds` went into the features of frozen stages.
+    """
 
     best: Row | None
     epochs_done: int
     stopped_by: int | None
     seconds: float
+    feature_seconds: float
 
 
 @dataclass
@@ -64,6 +68,7 @@ class _Place:
     seen: int = 0
     seconds: float = 0.0  # of training in this epoch
     elapsed: float = 0.0  # of the whole run, features and validation included, stops not
+    features: float = 0.0  # seconds of it that went into features
     best: Row | None = None
     history: list[Row] = field(default_factory=list)
 
@@ -219,9 +224,12 @@ class _Run:
         if not self.recipe.caches_features:
             return PhotoSource(self.config, self.folder, self.spec, self.compute)
         cache = self.features or self.out.features
-        return compute_features(
+        clock = time.perf_counter()
+        source = compute_features(
             self.config, self.folder, self.spec, self.model, self.compute, cache, self.stop, self.watcher
         )
+        self.place.features += time.perf_counter() - clock
+        return source
 
     def train_epoch(self, source: Source) -> None:
         """The rest of the epoch, from the place on."""
@@ -298,7 +306,12 @@ class _Run:
         history = [*place.history, row]
         best = row if is_best else place.best
         self.place = _Place(
-            epoch=place.epoch + 1, updates=place.updates, elapsed=place.elapsed, best=best, history=history
+            epoch=place.epoch + 1,
+            updates=place.updates,
+            elapsed=place.elapsed,
+            features=place.features,
+            best=best,
+            history=history,
         )
         if is_best:
             save_checkpoint(self.out.best, self.deployed.state_dict(), self.describe(row))
@@ -311,7 +324,7 @@ class _Run:
 
     def result(self, stopped_by: int | None = None) -> TrainResult:
         """How the run ended; a signal that came too late to stop anything does not count."""
-        return TrainResult(self.place.best, self.place.epoch, stopped_by, self.elapsed())
+        return TrainResult(self.place.best, self.place.epoch, stopped_by, self.elapsed(), self.place.features)
 
     def elapsed(self) -> float:
         """Seconds of work in this run so far, those before a resume included."""

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,14 @@ from recyclenet.atomic import make_folder, replace_file, write_text
 from recyclenet.config import TrainConfig
 from recyclenet.errors import RecycleNetError
 from recyclenet.machine import commit, describe
+from recyclenet.recipes import differences
 from recyclenet.strict import from_dict
 
 Row = dict[str, int | float]  # a figure by its name; counts stay whole numbers
+
+
+# Where a run is computed and what it reads may move; everything else would make it another run.
+_MAY_CHANGE = ("data", "workers", "device")
 
 
 class RunFolder:
@@ -26,6 +31,7 @@ class RunFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.config_file = self.path / "config.json"
+        self.environment_file = self.path / "environment.json"
         self.best = self.path / "best.safetensors"
         self.last = self.path / "last.safetensors"
         self.features = self.path / "features"
@@ -40,7 +46,7 @@ class RunFolder:
         self.check_new()
         make_folder(self.path)
         self.write_config(config)
-        write_text(self.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
+        write_text(self.environment_file, json.dumps(environment(), indent=2) + "\n")
 
     def write_config(self, config: TrainConfig) -> None:
         """The configuration alone, for a run that goes on to more epochs."""
@@ -66,6 +72,23 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise RecycleNetError(f"{self.config_file} cannot be read: {error}") from error
         return from_dict(TrainConfig, table, str(self.config_file))
+
+    def read_environment(self) -> dict[str, Any]:
+        """What the run was started on; empty where that is not known."""
+        try:
+            table = json.loads(self.environment_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return table if isinstance(table, dict) else {}
+
+    def changed_settings(self, config: TrainConfig) -> list[str]:
+        """Settings in which a configuration would make another run of the one that is here, as in "seed: 1 → 2".
+
+        Raises:
+            RecycleNetError: as `read_config`.
+        """
+        saved = self.read_config()
+        return differences(saved, replace(config, **{key: getattr(saved, key) for key in _MAY_CHANGE}))
 
     def write_history(self, history: list[Row]) -> None:
         """metrics.csv, a row an epoch, and curves.png."""
