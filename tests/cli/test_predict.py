@@ -347,3 +347,30 @@ def test_a_name_of_two_lines_is_one_row(run: Run, photos: Path) -> None:
     next(photos.rglob("*.jpg")).rename(name)
     _, out, _ = run("predict", name)
     assert "a\\nb.jpg" in out
+
+
+def test_own_rules_decide_the_bin(run: Run, trashnet: Path, tmp_path: Path) -> None:
+    photo = trashnet / "dataset-resized" / "glass" / "glass12.jpg"
+    (tmp_path / "r.toml").write_text(
+        '[bins.x]\nname = "the big one"\ncolour = "#000000"\n[materials]\nglass = "x"\n[costs]\nask = 0.9\n'
+    )
+    for rules, wanted in ((tmp_path / "r.toml", "the big one"), ("single-stream", "recycling")):
+        code, out, _ = run("predict", "--json", "--rules", rules, photo)
+        assert (code, json.loads(out)["bin"]) == (0, wanted)
+    code, out, err = run("predict", "--rules", "nonsense", photo)
+    assert (code, out) == (2, "")
+    assert "unknown rules 'nonsense': choose default" in err
+    assert is_one_line(err)
+
+
+def test_evaluate_by_rules(run: Run, class_folders: Path, tmp_path: Path) -> None:
+    code, out, _ = run("evaluate", "--data", class_folders, "--split", "all", "--rules", "dual-stream", "--json")
+    sorting = json.loads(out)["sorting"]
+    assert (code, sorting["rules"], sorting["argmax"]["total"]) == (0, "dual-stream", 60)
+    assert [stream["bin"] for stream in sorting["decided"]["streams"]] == ["paper and card", "containers", "rest"]
+    code, out, _ = run("evaluate", "--data", class_folders, "--split", "all", "--rules", "dual-stream")
+    assert code == 0
+    assert "into bins, rules dual-stream" in out
+    code, _, err = run("evaluate", "--data", class_folders, "--split", "all", "--rules", "none.toml")
+    assert code == 2
+    assert is_one_line(err)
