@@ -65,6 +65,15 @@ def test_broken_photos_are_one_line_each_and_exit_code_1(few, tmp_path, run):
     ]
 
 
+def test_a_dangling_link_is_reported_as_a_photo(few, tmp_path, run):
+    (few / "splits.csv").unlink()
+    (few / "glass" / "x.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    code, printed, err = run("augment", few, tmp_path / "out", "--split", "all")
+    assert code == 1
+    assert printed == f"30 copies and 10 originals in {tmp_path / 'out'}\n"
+    assert f"{few / 'glass' / 'x.jpg'}: no such file\n" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

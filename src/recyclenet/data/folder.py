@@ -86,10 +86,16 @@ class PhotoFolder:
         }
 
     def fingerprint(self) -> str:
-        """SHA-256 over path, label, split and size in bytes of every photo: changes when the data does."""
+        """SHA-256 over path, label, split and size in bytes of every photo: changes when the data does.
+
+        A photo that cannot be looked at (a dangling link) counts with a size of -1; reading it says what is wrong.
+        """
         digest = hashlib.sha256()
         for record in self.records:
-            size = (self.root / record.path).stat().st_size
+            try:
+                size = (self.root / record.path).stat().st_size
+            except OSError:
+                size = -1
             line = f"{record.path}\0{record.label}\0{record.split}\0{size}\n"
             digest.update(line.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
