@@ -134,12 +134,21 @@ def test_preview_shows_every_transform(few, tmp_path, run, monkeypatch):
     assert len(open_photo_folder(tmp_path / "out").records) == 9 * 4
 
 
+def test_preview_goes_on_where_the_library_fails(few, tmp_path, run):
+    """Its first photo is longer than OpenCV can warp: reported, and the next one is shown."""
+    Image.new("RGB", (33_500, 600)).save(few / "glass" / "glass0.jpg")
+    code, _, err = run("augment", few, tmp_path / "out", "--preview", "--split", "all", "--no-originals")
+    assert code == 1
+    assert f"wrote {tmp_path / 'out' / 'preview.png'}" in err
+    assert f"{few / 'glass' / 'glass0.jpg'}: 33500×600 is too long to be augmented: at most 32766 pixels" in err
+
+
 def test_preview_of_nothing_readable(few, tmp_path, run):
     for path in few.rglob("*.jpg"):
         path.write_text("no photo")
     code, _, err = run("augment", few, tmp_path / "out", "--preview")
     assert code == 2
-    assert f"no photo in {few} can be read" in err
+    assert f"no photo in {few} can be read and augmented" in err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
