@@ -86,15 +86,12 @@ class PhotoFolder:
         }
 
     def fingerprint(self) -> str:
-        """SHA-256 over path, label, split and size in bytes of every photo: changes when the data does.
-
-        A photo that cannot be looked at (a dangling link) counts with a size of -1; reading it says what is wrong.
-        """
+        """SHA-256 over path, label, split and size in bytes of every photo: changes when the data does."""
         digest = hashlib.sha256()
         for record in self.records:
             try:
                 size = (self.root / record.path).stat().st_size
-            except OSError:
+            except OSError:  # a dangling link: whoever reads the photo says so
                 size = -1
             line = f"{record.path}\0{record.label}\0{record.split}\0{size}\n"
             digest.update(line.encode("utf-8", "surrogateescape"))
