@@ -1,6 +1,7 @@
 """recyclenet augment and the original's augmentation.py, as a user runs them."""
 
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -170,6 +171,17 @@ def test_a_signal_leaves_whole_files_and_says_how_to_go_on(class_folders, tmp_pa
     for path in made[:60]:
         load_photo(path)
     assert run("train", "--data", out)[0] == 2  # half a folder is not trained on
+
+
+def test_a_mistake_in_the_originals_flags_is_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["augmentation.py", "--seed", "x"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(REPOSITORY / "augmentation.py"), run_name="__main__")
+    assert ended.value.code == 2
+    assert capsys.readouterr() == (
+        "",
+        "error: argument --seed: invalid int value: 'x' (python augmentation.py --help lists the flags)\n",
+    )
 
 
 def test_the_originals_command(trashnet, tmp_path):
