@@ -1,6 +1,7 @@
 """recyclenet augment and the original's augmentation.py, as a user runs them."""
 
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -65,6 +66,15 @@ def test_broken_photos_are_one_line_each_and_exit_code_1(few, tmp_path, run):
     ]
 
 
+def test_a_dangling_link_is_reported_as_a_photo(few, tmp_path, run):
+    (few / "splits.csv").unlink()
+    (few / "glass" / "x.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    code, printed, err = run("augment", few, tmp_path / "out", "--split", "all")
+    assert code == 1
+    assert printed == f"30 copies and 10 originals in {tmp_path / 'out'}\n"
+    assert f"{few / 'glass' / 'x.jpg'}: no such file\n" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -125,12 +135,21 @@ def test_preview_shows_every_transform(few, tmp_path, run, monkeypatch):
     assert len(open_photo_folder(tmp_path / "out").records) == 9 * 4
 
 
+def test_preview_goes_on_where_the_library_fails(few, tmp_path, run):
+    """Its first photo is longer than OpenCV can warp: reported, and the next one is shown."""
+    Image.new("RGB", (33_500, 600)).save(few / "glass" / "glass0.jpg")
+    code, _, err = run("augment", few, tmp_path / "out", "--preview", "--split", "all", "--no-originals")
+    assert code == 1
+    assert f"wrote {tmp_path / 'out' / 'preview.png'}" in err
+    assert f"{few / 'glass' / 'glass0.jpg'}: 33500×600 is too long to be augmented: at most 32766 pixels" in err
+
+
 def test_preview_of_nothing_readable(few, tmp_path, run):
     for path in few.rglob("*.jpg"):
         path.write_text("no photo")
     code, _, err = run("augment", few, tmp_path / "out", "--preview")
     assert code == 2
-    assert f"no photo in {few} can be read" in err
+    assert f"no photo in {few} can be read and augmented" in err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -152,6 +171,17 @@ def test_a_signal_leaves_whole_files_and_says_how_to_go_on(class_folders, tmp_pa
     for path in made[:60]:
         load_photo(path)
     assert run("train", "--data", out)[0] == 2  # half a folder is not trained on
+
+
+def test_a_mistake_in_the_originals_flags_is_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["augmentation.py", "--seed", "x"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(REPOSITORY / "augmentation.py"), run_name="__main__")
+    assert ended.value.code == 2
+    assert capsys.readouterr() == (
+        "",
+        "error: argument --seed: invalid int value: 'x' (python augmentation.py --help lists the flags)\n",
+    )
 
 
 def test_the_originals_command(trashnet, tmp_path):

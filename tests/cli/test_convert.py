@@ -9,7 +9,9 @@ from recyclenet.config import ModelConfig
 from recyclenet.description import ModelDescription
 from recyclenet.labels import TRASHNET_CLASSES
 from recyclenet.models.factory import create_classifier
+from recyclenet.original.checkpoint import OriginalCheckpoint, read_original, write_original
 from recyclenet.preprocess import PreprocessSpec
+from recyclenet.recipes import load_recipe
 
 
 def test_there_and_back(tmp_path, run):
@@ -34,6 +36,24 @@ def test_there_and_back(tmp_path, run):
             torch.testing.assert_close(
                 load_classifier(tmp_path / path)[0](images), forward(state, images), atol=1e-5, rtol=0
             )
+
+
+def test_the_best_accuracy_is_not_that_of_the_last_epoch(tmp_path, run):
+    """A file of a run here: the description is of the last epoch, the best one came before."""
+    config = ModelConfig(arch="resnet18")
+    description = ModelDescription(
+        config, TRASHNET_CLASSES, PreprocessSpec(), metrics={"val_accuracy": 0.5}, training={"epoch": 0}
+    )
+    weights = create_classifier(config, 6).state_dict()
+    checkpoint = OriginalCheckpoint(description, weights, epoch=12, best_acc1=87.5)
+    write_original(tmp_path / "checkpoint.pth.tar", checkpoint, load_recipe("paper"))
+    for names in (("checkpoint.pth.tar", "m.safetensors"), ("m.safetensors", "back.pth.tar")):
+        code, printed, err = run("convert", *(tmp_path / name for name in names))
+        assert code == 0, err
+        assert "best val accuracy 87.500 %" in printed
+    back = read_original(tmp_path / "back.pth.tar")
+    assert (back.best_acc1, back.epoch) == (87.5, 12)
+    assert back.description.metrics["val_accuracy"] == 0.5
 
 
 def test_what_cannot_be_converted_is_said(tmp_path, run):

@@ -46,6 +46,14 @@ def test_remove(tmp_path):
     cache.remove()
 
 
+def test_remove_leaves_what_is_not_its_own(tmp_path):
+    cache = FeatureCache(tmp_path / "cache", "key")
+    cache.view("a", lambda: iter([torch.ones(1, 1, 1, 1)]))
+    (tmp_path / "cache" / "notes.txt").touch()
+    cache.remove()
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["notes.txt"]
+
+
 def test_gather_takes_from_views():
     views = [torch.zeros(3, 1, 1, 1), torch.arange(3.0).reshape(3, 1, 1, 1)]
     assert gather(views, [(1, 2), (0, 2), (1, 1)]).flatten().tolist() == [2, 0, 1]

@@ -276,6 +276,14 @@ def test_fingerprint_changes_with_path_label_split_and_size(tmp_path: Path) -> N
     assert len(seen) == len(variants) + 1
 
 
+def test_fingerprint_of_a_dangling_link(tmp_path: Path) -> None:
+    put(tmp_path, "can/1.jpg", "bag/2.jpg")
+    (tmp_path / "can" / "1.jpg").unlink()
+    (tmp_path / "can" / "1.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    expected = hashlib.sha256(b"bag/2.jpg\0bag\0train\x009\ncan/1.jpg\0can\0train\0-1\n").hexdigest()
+    assert open_photo_folder(tmp_path).fingerprint() == expected
+
+
 def test_force_splits_what_the_folder_holds_now(class_folders: Path) -> None:
     split_photo_folder(class_folders)
     shutil.copy(class_folders / "glass" / "glass0.jpg", class_folders / "glass" / "new.jpg")

@@ -1,4 +1,10 @@
-"""Defects of the original that belong to no single file; the others are named defect_N beside what they concern."""
+"""Defects of the original that belong to no single file. The others stand beside what they concern.
+
+Tests of 1, 2, 6, 7 and one more of 9 are named defect_N, in test_options.py and test_main_command.py. Under other
+names: 5, of the webcam, in tests/webcam/test_answer.py (evaluation's preprocessing, the file's own network, on the
+device); 8, of augmentation.py, in tests/cli/test_augment_cli.py (test_the_originals_command); 10, of the test set's
+report, in test_main_command.py (test_the_script_trains_and_evaluates_in_the_originals_format).
+"""
 
 import torch
 from tests.original.reference import forward, make_state, save_original

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tests.original.reference import make_state, save_original
@@ -196,6 +197,65 @@ def test_a_new_run_writes_over_no_old_one(whole, root_dir, tmp_path, capsys):
     assert run([*FLAGS, *places, "--start-epoch", "100"]) == 0
     assert "complete" in capsys.readouterr().err
     assert list((tmp_path / "run").iterdir()) == []
+
+
+def fake_epochs(monkeypatch, answer):
+    """Epochs without their training and their photos: val's answers are `answer` for every photo."""
+    monkeypatch.setattr(loop, "PhotoSource", lambda *_: type("Source", (), {"steps": 1}))
+
+    def train_epoch(self, source):
+        self.place.step, self.place.seen = 1, 1
+
+    def predict(*_):
+        return np.eye(6, dtype=np.float32)[[answer] * 6], np.arange(6)
+
+    monkeypatch.setattr(loop._Run, "train_epoch", train_epoch)
+    monkeypatch.setattr(loop, "predict_logits", predict)
+
+
+@pytest.fixture
+def theirs(tmp_path):
+    """A folder of the original's: a last file that says 100 %, and the best one's weights in another."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    state = make_state(18, ("channel", "spatial"))
+    save_original(folder / "checkpoint.pth.tar", state, best_acc1=torch.tensor(100.0))
+    best = {name: tensor + 1 if name == "module.final_fc.bias" else tensor for name, tensor in state.items()}
+    save_original(folder / "model_best.pth.tar", best, best_acc1=torch.tensor(100.0), epoch=9)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("epochs", "beside"), [("12", "same run"), ("13", "same run"), ("13", "none"), ("13", "other")]
+)
+def test_a_resume_elsewhere_takes_the_best_along(root_dir, tmp_path, monkeypatch, capsys, theirs, epochs, beside):
+    """Nothing better comes: both files that the last line names are there."""
+    fake_epochs(monkeypatch, answer=0)
+    last, best, save_dir = theirs / "checkpoint.pth.tar", theirs / "model_best.pth.tar", tmp_path / "save"
+    if beside == "none":
+        best.unlink()
+    if beside == "other":
+        save_original(best, make_state(18, ("channel", "spatial"), seed=1), best_acc1=40.0)
+    wanted = (best if beside == "same run" else last).read_bytes()
+    places = ["--root_dir", str(root_dir), "--save_dir", str(save_dir), "--resume", str(last)]
+    assert run([*FLAGS, *places, "--epochs", epochs]) == 0
+    assert f"model_best.pth.tar and checkpoint.pth.tar in {save_dir}" in capsys.readouterr().err
+    assert (save_dir / "model_best.pth.tar").read_bytes() == wanted
+    assert table_of(save_dir / "checkpoint.pth.tar")["epoch"] == int(epochs)
+
+
+def test_a_better_epoch_replaces_the_best_that_was_taken_along(root_dir, tmp_path, monkeypatch):
+    """And a run's own file says what it started from, however often it goes on."""
+    file = save_original(tmp_path / "m.pth.tar", make_state(18, ("channel", "spatial")), best_acc1=0.0)
+    fake_epochs(monkeypatch, answer=0)
+    save_dir = tmp_path / "save"
+    places = ["--root_dir", str(root_dir), "--save_dir", str(save_dir)]
+    assert run([*FLAGS, *places, "--epochs", "13", "--resume", str(file)]) == 0
+    best = (save_dir / "model_best.pth.tar").read_bytes()
+    assert table_of(save_dir / "model_best.pth.tar")["best_acc1"] == pytest.approx(100 / 6)
+    assert run([*FLAGS, *places, "--epochs", "14", "--resume", str(save_dir / "checkpoint.pth.tar")]) == 0
+    assert (save_dir / "model_best.pth.tar").read_bytes() == best
+    assert json.loads((save_dir / "run" / "config.json").read_text())["pretrained"] == "m.pth.tar"
 
 
 def test_defect_6_pretrained_weights_that_do_not_fit_are_named(root_dir, tmp_path):

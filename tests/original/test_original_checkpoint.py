@@ -91,6 +91,7 @@ def state():
         ({"best_acc1": torch.tensor(91.25), "epoch": torch.tensor(3)}, 3, 91.25),
         ({"best_acc1": None, "epoch": None, "optimizer": None, "arch": None}, 0, None),
         ({"best_acc1": float("nan"), "epoch": "three"}, 0, None),
+        ({"best_acc1": 10**400, "epoch": 10**400}, 0, None),
     ],
 )
 def test_entries_as_they_come(tmp_path, state, changes, epoch, best):
@@ -161,6 +162,10 @@ def test_a_hostile_file_is_refused_and_does_nothing(tmp_path, kind):
         (
             lambda path, state: save_original(path, {**state, "module.conv1.weight": torch.zeros(64, 3, 5, 5)}),
             r"do not fit.*conv1",
+        ),
+        (
+            lambda path, state: save_original(path, {**state, "module.final_fc.bias": torch.zeros(6) + 1j}),
+            "complex numbers for weights",
         ),
         (lambda path, state: save_original(path, {**state, "module.more": torch.zeros(1)}), r"do not fit.*more"),
         (lambda path, state: save_original(path, state, recyclenet="{"), "not what this project writes"),
@@ -248,7 +253,14 @@ def test_the_originals_momentum_is_read(tmp_path, addresses):
     [
         "nonsense",
         {"param_groups": []},
+        torch.zeros(2),
         {"param_groups": [{"params": [0]}], "state": {}},
+        {"param_groups": [{"params": list(range(1, 69))}], "state": [1]},
+        {"param_groups": [{"params": list(range(68))}], "state": torch.zeros(2)},
+        {
+            "param_groups": [{"params": list(range(68))}],
+            "state": {0: {"momentum_buffer": torch.zeros(64, 3, 7, 7) + 1j}},
+        },
         {"param_groups": [{"params": list(range(68))}], "state": {0: {"momentum_buffer": torch.zeros(2)}}},
         {"param_groups": [{"params": list(range(68))}], "state": {0: {"momentum_buffer": None}}},
         {"param_groups": [{"params": list(range(68))}], "state": {0: {"exp_avg": torch.zeros(2)}}},

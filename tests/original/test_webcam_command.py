@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor, ImageGrab
 from tests.conftest import REPOSITORY
+from tests.original.reference import make_state, save_original
+from tests.webcam.fakes import FakeWindow
 from tests.webcam.videos import write_video
 
 from recyclenet import Predictor
+from recyclenet.evaluate import load_model
 from recyclenet.original import webcam_command
 from recyclenet.rules import default_rules
 
@@ -228,6 +231,41 @@ def test_a_capture_is_a_photo(capsys, name):
     code, _, err = run_here(capsys, "--save_dir", name)
     assert code == 2
     assert is_one_line(err, f"ending in .jpg, .png or .webp, not {name}")
+
+
+def test_a_mistake_in_the_flags_is_one_line(capsys):
+    assert run_here(capsys, "--nope") == (
+        *(2, ""),
+        "error: unrecognized arguments: --nope (python webcam.py --help lists the flags)\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("camera", "message"),
+    [("99999999999", "no camera has the number 99999999999"), ("", "--camera is empty")],
+)
+def test_what_names_no_camera_is_one_line(capsys, camera, message):
+    code, out, err = run_here(capsys, "--camera", camera)
+    assert (code, out) == (2, "")
+    assert is_one_line(err, message)
+
+
+def test_resume_answers_with_a_file_of_the_originals(tmp_path, monkeypatch, capsys, photo, video):
+    """As --resume save/model_best.pth.tar: the file's network, on the frame that was captured, as in evaluation."""
+    file = save_original(tmp_path / "model_best.pth.tar", make_state(18, ("channel", "spatial"), seed=3))
+    window = FakeWindow("space")
+    monkeypatch.setattr("recyclenet.webcam.window.TkWindow", lambda title: window)
+    monkeypatch.chdir(tmp_path)
+    webcam_command.main(["--resume", str(file), "--camera", video])
+    model = load_model(file)
+    logits = model.logits_of(model.description.preprocess(photo)[None])[0].astype(np.float64)
+    probs = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    label = model.description.classes[probs.argmax()]
+    target = default_rules().bin_for(label)
+    printed = capsys.readouterr().out
+    assert printed == f"capture_img.jpg: {label}, {100 * probs.max():.1f} %, bin: {target.name}\n"
+    assert probs.max() != pytest.approx(Predictor().predict(photo).prob, abs=1e-3), "not the bundled model's answer"
+    assert window.closed
 
 
 def test_cuda(monkeypatch, tmp_path, capsys):

@@ -49,3 +49,24 @@ def test_numbers_are_cameras_and_the_rest_is_not():
         *(0, 12),
         *("v.mp4", "/dev/video2", "-1", "²"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("99999999999", "no camera has the number 99999999999: expected one such as 0, of at most 9999"),
+        ("9" * 5000, "no camera has the number 99999999999999999999:"),
+        ("10000", "no camera has the number 10000:"),
+        ("", "--camera is empty: expected a camera's number, a video file"),
+    ],
+)
+def test_what_names_no_camera(text, message):
+    with pytest.raises(RecycleNetError, match=message) as raised:
+        parse_source(text)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_greatest_number_is_looked_for():
+    assert [parse_source("9999"), parse_source("00000"), parse_source("0000001")] == [9999, 0, 1]
+    with pytest.raises(RecycleNetError, match="no camera 9999: plug one in"):
+        OpenCvCamera(9999)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from recyclenet.atomic import replace_file
 from recyclenet.augment.groups import pipeline
-from recyclenet.augment.library import apply
+from recyclenet.augment.library import Transform, apply
 from recyclenet.augment.plan import Copy, Plan, PlannedPhoto, write_plan_splits
 from recyclenet.errors import PhotoError, RecycleNetError
 from recyclenet.photo import load_photo
@@ -110,10 +110,6 @@ def make_copies(source: Path, target: Path, probability: str, planned: PlannedPh
     try:
         # Photos without copies are decoded, too: the target is to train and to be evaluated on as it is.
         photo = load_photo(source / planned.record.path)
-        if planned.copies and max(photo.size) > MAX_SIDE:
-            size = f"{photo.width}×{photo.height}"
-            reason = f"{size} is too long to be augmented: at most {MAX_SIDE} pixels a side"
-            raise PhotoError(source / planned.record.path, reason)
         for copy in planned.copies:
             if not (target / copy.path).is_file():
                 _write_copy(photo, copy, target / copy.path, probability, source / planned.record.path)
@@ -127,14 +123,34 @@ def make_copies(source: Path, target: Path, probability: str, planned: PlannedPh
     return Made(tuple(done), None)
 
 
-def _write_copy(photo: Image.Image, copy: Copy, path: Path, probability: str, source: Path) -> None:
-    transform = pipeline(copy.group, probability, min(photo.size))
+def augment_photo(transform: Transform, photo: Image.Image, seed: int, group: str, source: Path) -> Image.Image:
+    """`library.apply`, whose errors of every kind become one about the photo, so that the others can go on.
+
+    Args:
+        transform: one of the group's, or its pipeline.
+        photo: RGB, uint8.
+        seed: same seed, same picture.
+        group: named in errors.
+        source: the photo's file, named in errors.
+
+    Returns:
+        RGB, uint8.
+
+    Raises:
+        PhotoError: a side is longer than MAX_SIDE, or the library or OpenCV fails.
+    """
+    if max(photo.size) > MAX_SIDE:
+        size = f"{photo.width}×{photo.height}"
+        raise PhotoError(source, f"{size} is too long to be augmented: at most {MAX_SIDE} pixels a side")
     try:
-        picture = apply(transform, photo, copy.seed)
-    # The library and OpenCV have errors of every kind; the photo is the cause, and the others go on.
+        return apply(transform, photo, seed)
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise PhotoError(source, f"cannot be augmented ({copy.group}: {reason})") from error
+        raise PhotoError(source, f"cannot be augmented ({group}: {reason})") from error
+
+
+def _write_copy(photo: Image.Image, copy: Copy, path: Path, probability: str, source: Path) -> None:
+    picture = augment_photo(pipeline(copy.group, probability, min(photo.size)), photo, copy.seed, copy.group, source)
     with replace_file(path) as temporary:
         picture.save(temporary, format="JPEG", quality=JPEG_QUALITY)
 

@@ -75,7 +75,7 @@ def augment(
 
 
 def _write_preview(plan: "Plan") -> None:
-    """Shows the first photo that gets copies and can be read."""
+    """Shows the first photo that gets copies and can be read and augmented."""
     from recyclenet.atomic import replace_file
     from recyclenet.augment.preview import preview_sheet
     from recyclenet.photo import load_photo
@@ -83,13 +83,14 @@ def _write_preview(plan: "Plan") -> None:
     for planned in plan.photos:
         if not planned.copies:
             continue
+        source = plan.source / planned.record.path
         try:
-            photo = load_photo(plan.source / planned.record.path)
+            sheet = preview_sheet(load_photo(source), plan.settings.probability, plan.settings.seed, source)
         except PhotoError:  # reported when its turn comes
             continue
         path = plan.target / "preview.png"
         with replace_file(path) as temporary:
-            preview_sheet(photo, plan.settings.probability, plan.settings.seed).save(temporary)
+            sheet.save(temporary)
         note(f"wrote {path}")
         return
-    raise RecycleNetError(f"no photo in {plan.source} can be read")
+    raise RecycleNetError(f"no photo in {plan.source} can be read and augmented")

@@ -18,7 +18,7 @@ def convert(
     from recyclenet.checkpoint import fill, load_classifier, save_checkpoint
     from recyclenet.cli.console import note
     from recyclenet.models.factory import create_classifier
-    from recyclenet.original.checkpoint import from_description, read_original, write_original
+    from recyclenet.original.checkpoint import from_description, read_original, to_description, write_original
     from recyclenet.recipes import load_recipe
     from recyclenet.torch_file import SUFFIXES
 
@@ -35,7 +35,7 @@ def convert(
         fill(model, checkpoint.weights, str(source))
         for text in checkpoint.notes:
             note(f"note: {text}")
-        save_checkpoint(out, model.state_dict(), description)
+        save_checkpoint(out, model.state_dict(), to_description(checkpoint))
     else:
         model, description = load_classifier(source)
         checkpoint = from_description(description, model.state_dict())

@@ -1,6 +1,7 @@
 """Features of the stages that stay as they are, computed once and kept on disk, so that the rest trains in seconds."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -46,7 +47,8 @@ class FeatureCache:
         if self.folder.is_dir():
             for path in self.folder.glob("*.safetensors"):
                 path.unlink()
-            self.folder.rmdir()
+            with suppress(OSError):  # what somebody else put there stays, and so does the folder
+                self.folder.rmdir()
 
     def _is_current(self, path: Path) -> bool:
         try:

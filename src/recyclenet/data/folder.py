@@ -89,7 +89,10 @@ class PhotoFolder:
         """SHA-256 over path, label, split and size in bytes of every photo: changes when the data does."""
         digest = hashlib.sha256()
         for record in self.records:
-            size = (self.root / record.path).stat().st_size
+            try:
+                size = (self.root / record.path).stat().st_size
+            except OSError:  # a dangling link: whoever reads the photo says so
+                size = -1
             line = f"{record.path}\0{record.label}\0{record.split}\0{size}\n"
             digest.update(line.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()

@@ -8,7 +8,7 @@ training, what going on exactly needs.
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,8 @@ def read_original(path: str | Path) -> OriginalCheckpoint:
         raise RecycleNetError(
             f"{file} is no checkpoint of the original: expected a table with 'state_dict', tensors by their names"
         )
+    if any(tensor.is_complex() for tensor in state.values()):
+        raise RecycleNetError(f"{file} is no checkpoint of the original: it has complex numbers for weights")
     weights = {from_original_name(str(name)): _plain(tensor) for name, tensor in state.items()}
     if "head.weight" not in weights or weights["head.weight"].ndim != 2:
         raise RecycleNetError(
@@ -102,6 +104,14 @@ def read_original(path: str | Path) -> OriginalCheckpoint:
         run=run,
         notes=tuple(notes),
     )
+
+
+def to_description(checkpoint: OriginalCheckpoint) -> ModelDescription:
+    """The description with the file's epoch and best accuracy, which `from_description` takes up again."""
+    description = checkpoint.description
+    best = {} if checkpoint.best_acc1 is None else {"best_acc1": checkpoint.best_acc1}
+    training = {**description.training, "epoch": checkpoint.epoch}
+    return replace(description, metrics={**description.metrics, **best}, training=training)
 
 
 def from_description(description: ModelDescription, weights: dict[str, Tensor]) -> OriginalCheckpoint:
@@ -186,7 +196,10 @@ def _number(value: Any, kind: type[int] | type[float]) -> Any:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return kind(value) if math.isfinite(value) and value >= 0 else None
+    try:
+        return kind(value) if math.isfinite(value) and value >= 0 else None
+    except OverflowError:  # an integer beyond all floats
+        return None
 
 
 def _momentum(optimizer: Any, weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -199,9 +212,18 @@ def _momentum(optimizer: Any, weights: dict[str, Tensor]) -> dict[str, Tensor]:
             for name, key in zip(names, group["params"], strict=True)
             if key in optimizer["state"]
         }
-    except (TypeError, KeyError, ValueError):  # no optimizer, another one, or one for another network
+    except (
+        TypeError,
+        KeyError,
+        IndexError,
+        ValueError,
+        RuntimeError,
+    ):  # no optimizer, another one, or one for another network
         return {}
-    fits = all(isinstance(item, Tensor) and item.shape == weights[name].shape for name, item in buffers.items())
+    fits = all(
+        isinstance(item, Tensor) and item.shape == weights[name].shape and not item.is_complex()
+        for name, item in buffers.items()
+    )
     return {name: _plain(item) for name, item in buffers.items()} if fits else {}
 
 

@@ -77,7 +77,7 @@ def _train(options: argparse.Namespace, folder: PhotoFolder, device: str) -> int
     from recyclenet.atomic import make_folder
     from recyclenet.original.checkpoint import read_original
     from recyclenet.original.log import OriginalLog
-    from recyclenet.original.run_files import BEST, LAST, continue_run, new_run, publish
+    from recyclenet.original.run_files import BEST, LAST, carry_over, continue_run, new_run, publish
     from recyclenet.training.loop import train
 
     config, save_dir = create_config(options, device), make_folder(options.save_dir)
@@ -90,8 +90,11 @@ def _train(options: argparse.Namespace, folder: PhotoFolder, device: str) -> int
         found = checkpoint.description.model
         if not names_network(options, found):
             raise RecycleNetError(f"{options.resume} holds another network: give {flags_for(found)}")
-        config = replace(config, model=found, pretrained=options.resume.name)
+        # Where the weights first came from, as far as the file tells.
+        pretrained = options.resume.name if checkpoint.run is None else checkpoint.run.config.pretrained
+        config = replace(config, model=found, pretrained=pretrained)
         run_folder = continue_run(checkpoint, config, folder, save_dir, _note, options.start_epoch)
+        carry_over(options.resume, checkpoint, save_dir)
     log = OriginalLog(options.print_freq, _note, lambda best: publish(run_folder, config, save_dir, best=best))
     result = train(
         config,
@@ -110,9 +113,10 @@ def _train(options: argparse.Namespace, folder: PhotoFolder, device: str) -> int
         return 128 + result.stopped_by
     if result.best is not None:
         best = result.best
+        files = " and ".join(name for name in (BEST, LAST) if (save_dir / name).is_file())
         _note(
             f"best: epoch {best['epoch']:.0f}, val {best['val_correct']:.0f}/{best['val_total']:.0f} "
-            f"({100 * best['val_accuracy']:.1f} %); {BEST} and {LAST} in {save_dir}, everything else of this run in "
+            f"({100 * best['val_accuracy']:.1f} %); {files} in {save_dir}, everything else of this run in "
             f"{run_folder.path}"
         )
     return 0

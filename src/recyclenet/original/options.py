@@ -20,9 +20,12 @@ ATTENTION: dict[str, dict[str, str]] = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """A parser whose `prog` is a script's name, and whose errors are a RecycleNetError: one line, without the usage."""
+
     def error(self, message: str) -> NoReturn:
-        raise RecycleNetError(f"{message} (python main.py --help lists the flags)")
+        """Called by argparse for a mistake in the flags."""
+        raise RecycleNetError(f"{message} (python {self.prog} --help lists the flags)")
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -103,7 +106,7 @@ def flags_for(found: ModelConfig) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="main.py",
         description="Train RecycleNet on TrashNet as the original did, or evaluate on its test split.",
         formatter_class=_Help,

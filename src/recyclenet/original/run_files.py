@@ -11,7 +11,7 @@ from recyclenet.checkpoint import TrainState, read_checkpoint, save_checkpoint
 from recyclenet.config import TrainConfig
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.errors import RecycleNetError
-from recyclenet.original.checkpoint import OriginalCheckpoint, RunState, write_original
+from recyclenet.original.checkpoint import OriginalCheckpoint, RunState, read_original, write_original
 from recyclenet.original.layout import parameter_numbers
 from recyclenet.recipes import differences
 from recyclenet.training.run_folder import RunFolder
@@ -110,6 +110,39 @@ def continue_run(
     description = replace(checkpoint.description, data=data)
     save_checkpoint(run.last, checkpoint.weights, description, TrainState(tensors, values))
     return run
+
+
+def carry_over(source: Path, checkpoint: OriginalCheckpoint, save_dir: Path) -> None:
+    """Puts the two files of the run so far into save_dir, for a resume after which no epoch might be better.
+
+    The best is the model_best.pth.tar beside `source` where it is of the same run, else `source` itself. In the folder
+    of `source` nothing that is there is written over.
+
+    Args:
+        source: the file that training goes on from.
+        checkpoint: what it holds.
+        save_dir: where the run's files go from here on.
+
+    Raises:
+        RecycleNetError: a file cannot be written.
+    """
+    is_own = source.parent.resolve() == save_dir.resolve()
+    for name, held_by in ((BEST, _best_file(source, checkpoint)), (LAST, source)):
+        if not (is_own and (save_dir / name).is_file()):
+            write_bytes(save_dir / name, held_by.read_bytes())
+
+
+def _best_file(source: Path, checkpoint: OriginalCheckpoint) -> Path:
+    beside = source.parent / BEST
+    best = None if checkpoint.run is None else checkpoint.run.values.get("best")
+    if best is not None and best["epoch"] == checkpoint.epoch:
+        return source
+    try:
+        found = read_original(beside)
+    except RecycleNetError:  # none, or damaged
+        return source
+    same = (found.description.model, found.best_acc1) == (checkpoint.description.model, checkpoint.best_acc1)
+    return beside if same else source
 
 
 def _run_folder(save_dir: Path, number: int) -> RunFolder:

@@ -1,11 +1,11 @@
 """python webcam.py: the original's live window. Space captures and classifies, Esc leaves."""
 
-import argparse
 from contextlib import closing
 from pathlib import Path
 
 from recyclenet.entry import run_command
 from recyclenet.errors import RecycleNetError
+from recyclenet.original.options import Parser
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _TITLE = "RecycleNet (space: capture, Esc: leave)"
@@ -17,12 +17,16 @@ def main(argv: list[str] | None = None) -> None:
     Raises:
         SystemExit: with 2 for a mistake, after one line on standard error.
     """
+    run_command(lambda: _run(argv))
+
+
+def _run(argv: list[str] | None) -> None:
     arguments = _parser().parse_args(argv)
-    run_command(lambda: _watch(arguments.resume, arguments.cuda, arguments.save_dir, arguments.camera))
+    _watch(arguments.resume, arguments.cuda, arguments.save_dir, arguments.camera)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="webcam.py", description="Live pictures: space captures one and says what is on it, Esc leaves."
     )
     parser.add_argument("--resume", metavar="MODEL", help="checkpoint or .onnx file (default: the bundled model)")

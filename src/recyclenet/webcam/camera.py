@@ -15,6 +15,8 @@ import cv2
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
+_DIGITS = 4  # OpenCV takes no number beyond 32 bits, and no machine counts so far
+
 
 class Camera(Protocol):
     """Gives the latest picture on demand."""
@@ -52,8 +54,19 @@ class OpenCvCamera:
 
 
 def parse_source(text: str) -> int | str:
-    """What a person gives as a camera: digits are a camera's number, all else a file or an address."""
-    return int(text) if text.isascii() and text.isdigit() else text
+    """What a person gives as a camera: digits are a camera's number, all else a file or an address.
+
+    Raises:
+        RecycleNetError: nothing at all, or a number that no camera has.
+    """
+    if not text:
+        raise RecycleNetError("--camera is empty: expected a camera's number, a video file, or an address with ://")
+    if not (text.isascii() and text.isdigit()):
+        return text
+    number = text.lstrip("0") or "0"
+    if len(number) > _DIGITS:
+        raise RecycleNetError(f"no camera has the number {number[:20]}: expected one such as 0, of at most 9999")
+    return int(number)
 
 
 def _why_not(source: int | str) -> str:
