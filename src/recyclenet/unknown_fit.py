@@ -10,6 +10,7 @@ from recyclenet.errors import RecycleNetError
 from recyclenet.unknown import UnknownScore, encode
 
 DIMENSIONS = 64
+"""Of the plane; measured beside other scores in results/unknown of the repository."""
 KEPT = 0.99
 """The share of val photos that the line keeps."""
 
