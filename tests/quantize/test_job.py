@@ -100,15 +100,15 @@ def test_same_inputs_same_bytes_from_checkpoint_and_from_onnx_and_without_test_p
 def test_outputs_beside_the_known_ones_are_passed_through(exported, folder, tmp_path):
     model = onnx.load(exported)
     (head,) = (node for node in model.graph.node if node.output[0] == "logits")
-    model.graph.node.append(helper.make_node("Identity", [head.input[0]], ["features"], name="passed"))
+    model.graph.node.append(helper.make_node("Identity", [head.input[0]], ["pooled"], name="passed"))
     width = onnx_channels(model, head)
-    model.graph.output.append(helper.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["N", width]))
+    model.graph.output.append(helper.make_tensor_value_info("pooled", onnx.TensorProto.FLOAT, ["N", width]))
     onnx.save(model, tmp_path / "model.onnx")
     export_int8(tmp_path / "model.onnx", tmp_path / "small.onnx", folder, QUICK)
     images = load_images(folder.root, folder.split("val"), Predictor(exported).preprocess)
     wanted, found = (
         onnxruntime.InferenceSession(tmp_path / name, providers=["CPUExecutionProvider"]).run(
-            ["features"], {"images": images}
+            ["pooled"], {"images": images}
         )[0]
         for name in ("model.onnx", "small.onnx")
     )
