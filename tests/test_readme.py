@@ -21,6 +21,7 @@ from recyclenet.data.splits import PhotoRecord, write_splits
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+HEADINGS = re.findall(r"^#+ (.+)$", README, flags=re.MULTILINE)
 # Run by .ci/run, or by the Makefile with other words.
 BY_CI = {"make demo", "make test", "pip install -e '.[train,augment,webcam]'"}
 BY_OTHER_TESTS = {"python webcam.py --resume save/model_best.pth.tar": "original/test_webcam_command.py"}
@@ -155,5 +156,6 @@ def test_example_in_python(sandbox, capsys):
 
 
 def test_links_lead_somewhere():
+    headings = {"#" + re.sub(r"[^\w -]", "", text).strip().lower().replace(" ", "-") for text in HEADINGS}
     for target in re.findall(r"\]\(([^)]+)\)", README):
-        assert target.startswith("https://") or (REPOSITORY / target).exists(), target
+        assert target in headings or target.startswith("https://") or (REPOSITORY / target).exists(), target

@@ -5,7 +5,6 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from tests.conftest import save_photo
 
 from recyclenet.augment import job
 from recyclenet.augment.groups import pipeline
@@ -17,6 +16,7 @@ from recyclenet.data.folder import open_photo_folder
 from recyclenet.data.splits import read_splits
 from recyclenet.errors import RecycleNetError
 from recyclenet.photo import load_photo
+from tests.conftest import save_photo
 
 
 def augment(source, target, workers=1, on_progress=None, **settings):

@@ -2,7 +2,6 @@ import json
 from pathlib import PurePosixPath
 
 import pytest
-from tests.conftest import save_photo
 
 from recyclenet.augment.groups import GROUPS
 from recyclenet.augment.plan import Settings, copy_seed, make_plan, open_target
@@ -10,6 +9,7 @@ from recyclenet.augment.source import open_source
 from recyclenet.data.folder import open_photo_folder, split_photo_folder
 from recyclenet.data.splits import PhotoRecord, read_splits, write_splits
 from recyclenet.errors import RecycleNetError
+from tests.conftest import save_photo
 
 
 @pytest.fixture

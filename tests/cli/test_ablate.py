@@ -3,11 +3,11 @@ import signal
 
 import pytest
 import torch
-from tests.training.test_loop import StopAfter
 
 from recyclenet.ablation import queue
 from recyclenet.data.folder import split_photo_folder
 from recyclenet.training import loop
+from tests.training.test_loop import StopAfter
 
 TINY = 'name = "tiny"\nepochs = 1\nlr = 2e-3\nbatch_size = 16\nimg_size = 32\nresize = 36\nprecision = "fp32"\n'
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.conftest import Run
 
 from recyclenet.data.folder import open_photo_folder
 from recyclenet.data.splits import read_splits
+from tests.conftest import Run
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from tests.conftest import REPOSITORY, save_photo
 
 from recyclenet.augment import preview
 from recyclenet.augment.groups import GROUPS, group_steps
 from recyclenet.data.folder import open_photo_folder, split_photo_folder
 from recyclenet.errors import MissingExtraError
 from recyclenet.photo import load_photo
+from tests.conftest import REPOSITORY, save_photo
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@ import re
 
 import pytest
 import torch
-from tests.original.reference import forward, make_state, save_original
 
 from recyclenet.checkpoint import load_classifier, save_checkpoint
 from recyclenet.config import ModelConfig
@@ -12,6 +11,7 @@ from recyclenet.models.factory import create_classifier
 from recyclenet.original.checkpoint import OriginalCheckpoint, read_original, write_original
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.recipes import load_recipe
+from tests.original.reference import forward, make_state, save_original
 
 
 def test_there_and_back(tmp_path, run):

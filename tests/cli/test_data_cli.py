@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.conftest import Run
 
 from recyclenet.data.splits import read_splits
 from recyclenet.data.trashnet import ManifestEntry
+from tests.conftest import Run
 
 
 def rows(out: str) -> dict[str, list[int]]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.conftest import Run
 
 from recyclenet.data.samples import SAMPLES
+from tests.conftest import Run
 
 PRINTED = "picture with answers and heatmaps"
 

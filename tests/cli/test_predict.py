@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.conftest import Run, save_photo
 
 from recyclenet import Predictor
 from recyclenet.labels import TRASHNET_CLASSES
 from recyclenet.rules import default_rules
+from tests.conftest import Run, save_photo
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.conftest import Run
 
 from recyclenet import Predictor
 from recyclenet.checkpoint import load_classifier, save_checkpoint
@@ -17,6 +16,7 @@ from recyclenet.description import ModelDescription
 from recyclenet.models.factory import create_classifier
 from recyclenet.photo import load_photo
 from recyclenet.preprocess import PreprocessSpec
+from tests.conftest import Run
 
 CLASSES = ("glass", "paper", "metal")
 FULL_WIDTH = 24 + 210 + 5 * (224 + 12)

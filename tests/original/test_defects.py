@@ -7,13 +7,13 @@ report, in test_main_command.py (test_the_script_trains_and_evaluates_in_the_ori
 """
 
 import torch
-from tests.original.reference import forward, make_state, save_original
 
 from recyclenet.checkpoint import load_classifier
 from recyclenet.data.folder import open_photo_folder, split_photo_folder
 from recyclenet.data.trashnet import official_records
 from recyclenet.labels import TRASHNET_CLASSES
 from recyclenet.original.checkpoint import read_original
+from tests.original.reference import forward, make_state, save_original
 
 
 def test_defect_3_one_class_map_for_lists_and_checkpoints(tmp_path):

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.original.reference import make_state, save_original
 
 from recyclenet.checkpoint import load_classifier, read_checkpoint
 from recyclenet.data.folder import open_photo_folder
@@ -22,6 +21,7 @@ from recyclenet.original.options import create_config, parse_options
 from recyclenet.original.run_files import continue_run
 from recyclenet.training import loop
 from recyclenet.training.interrupt import StopRequest
+from tests.original.reference import make_state, save_original
 
 MAIN = Path(__file__).resolve().parents[2] / "main.py"
 FLAGS = ["--gpu", "cpu", "--no_pretrain", "--use_att", "-j", "0", "--b", "3", "-p", "1", "--lr", "0.01"]

@@ -6,7 +6,6 @@ import pytest
 import torch
 import torchvision
 from PIL import Image
-from tests.original.reference import forward, make_state, save_original
 from torch import nn
 
 from recyclenet.checkpoint import load_classifier
@@ -22,6 +21,7 @@ from recyclenet.original.layout import check_holdable, from_original_name, infer
 from recyclenet.predictor import Predictor
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.recipes import load_recipe
+from tests.original.reference import forward, make_state, save_original
 
 BOTH = ("channel", "spatial")
 PAPER = load_recipe("paper")

@@ -12,15 +12,15 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from PIL import Image, ImageColor, ImageGrab
-from tests.conftest import REPOSITORY
-from tests.original.reference import make_state, save_original
-from tests.webcam.fakes import FakeWindow
-from tests.webcam.videos import write_video
 
 from recyclenet import Predictor
 from recyclenet.evaluate import load_model
 from recyclenet.original import webcam_command
 from recyclenet.rules import default_rules
+from tests.conftest import REPOSITORY
+from tests.original.reference import make_state, save_original
+from tests.webcam.fakes import FakeWindow
+from tests.webcam.videos import write_video
 
 SCRIPT = REPOSITORY / "webcam.py"
 PATIENCE = 60  # seconds for anything; a shared machine can be slow, a hang must end

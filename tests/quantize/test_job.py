@@ -2,7 +2,9 @@ import json
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+from onnx import helper
 
 from recyclenet.data.folder import open_photo_folder
 from recyclenet.errors import RecycleNetError
@@ -95,11 +97,22 @@ def test_same_inputs_same_bytes_from_checkpoint_and_from_onnx_and_without_test_p
     assert (tmp_path / "small.onnx").read_bytes() == small[0].read_bytes()
 
 
-def test_features_are_passed_through(exported, folder, tmp_path):
-    export_int8(exported, tmp_path / "small.onnx", folder, QUICK)
+def test_outputs_beside_the_known_ones_are_passed_through(exported, folder, tmp_path):
+    model = onnx.load(exported)
+    (head,) = (node for node in model.graph.node if node.output[0] == "logits")
+    model.graph.node.append(helper.make_node("Identity", [head.input[0]], ["pooled"], name="passed"))
+    width = onnx_channels(model, head)
+    model.graph.output.append(helper.make_tensor_value_info("pooled", onnx.TensorProto.FLOAT, ["N", width]))
+    onnx.save(model, tmp_path / "model.onnx")
+    export_int8(tmp_path / "model.onnx", tmp_path / "small.onnx", folder, QUICK)
     images = load_images(folder.root, folder.split("val"), Predictor(exported).preprocess)
-    wanted, found = (Predictor(path).outputs(images).features for path in (exported, tmp_path / "small.onnx"))
-    assert found.shape == wanted.shape
+    wanted, found = (
+        onnxruntime.InferenceSession(tmp_path / name, providers=["CPUExecutionProvider"]).run(
+            ["pooled"], {"images": images}
+        )[0]
+        for name in ("model.onnx", "small.onnx")
+    )
+    assert found.shape == wanted.shape == (len(images), width)
     assert 0 < np.abs(found - wanted).mean() < 0.2 * wanted.std()
 
 

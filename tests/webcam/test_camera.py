@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from PIL import Image
-from tests.webcam.videos import write_video
 
 from recyclenet.errors import RecycleNetError
 from recyclenet.webcam.camera import OpenCvCamera, parse_source
+from tests.webcam.videos import write_video
 
 
 def test_pictures_of_a_video_come_in_order_in_rgb(tmp_path, trashnet):

@@ -3,13 +3,13 @@ from functools import partial
 import numpy as np
 import pytest
 from PIL import Image
-from tests.webcam.fakes import FakeCamera, FakeWindow
 
 from recyclenet.errors import RecycleNetError
 from recyclenet.evaluate import load_model
 from recyclenet.rules import Bin, default_rules
 from recyclenet.webcam.answer import Answer, answer_picture
 from recyclenet.webcam.session import Session
+from tests.webcam.fakes import FakeCamera, FakeWindow
 
 RED, GREEN, BLUE = (Image.new("RGB", (64, 48), colour) for colour in ("red", "lime", "blue"))
 NAMES = {(255, 0, 0): "red", (0, 255, 0): "green", (0, 0, 255): "blue"}

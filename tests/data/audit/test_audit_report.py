@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.conftest import save_photo
 
 from recyclenet.data.audit.findings import COLUMNS, KINDS, SERIOUS, Finding, to_csv
 from recyclenet.data.audit.job import Audit, audit, duplicate_groups
 from recyclenet.data.audit.report import to_html, to_markdown, to_table, write_audit
 from recyclenet.data.folder import PhotoFolder, open_photo_folder
 from recyclenet.data.splits import PhotoRecord
+from tests.conftest import save_photo
 
 
 def found(kind: str, result: Audit) -> list[tuple[str, str]]:

@@ -12,8 +12,8 @@ from recyclenet.data.audit.descriptors import SYMMETRIES, WINDOWS, turn
 from recyclenet.data.audit.files import PhotoFile
 
 MIN_DETAIL = 0.90
-"""Correlation of details from which two photos count as one picture; on TrashNet all 26 pairs above it are true by
-eye, and false ones begin at 0.88.
+"""Correlation of details from which two photos count as one picture. On TrashNet all 24 pairs above it that are not
+the same bytes are true by eye, and the first false one has 0.89: see docs/trashnet-audit.md.
 """
 
 _BLOCK = 256
