@@ -224,7 +224,7 @@ def test_any_json_value_in_any_place(changes):
     for path, value in changes:
         place = table
         for key in path[:-1]:
-            place = place[key] if isinstance(place, list) or (isinstance(place, dict) and key in place) else {}
+            place = place[key] if isinstance(place, dict) and key in place else {}
         if isinstance(place, dict) or (isinstance(place, list) and place and path[-1] == 0):
             place[path[-1]] = value
     check_only_our_error_or_a_round_trip(table)
