@@ -97,7 +97,7 @@ def load_model(path: str | Path | None, device: str = "cpu") -> Model:
             name = "the bundled model" if path is None else path
             raise RecycleNetError(f"{name} runs on the CPU only; only a checkpoint can use the device {device!r}")
         predictor = Predictor(path)
-        return _exported(predictor)
+        return exported_model(predictor)
     if not str(path).endswith(_CHECKPOINTS):
         raise RecycleNetError(
             f"{path}: expected a model ending in .onnx or a checkpoint ending in {', '.join(_CHECKPOINTS)}"
@@ -109,7 +109,9 @@ def load_model(path: str | Path | None, device: str = "cpu") -> Model:
     return Model(str(path), "checkpoint", description, lambda images: features_of(images)[0], features_of)
 
 
-def _exported(predictor: Predictor) -> Model:
+def exported_model(predictor: Predictor) -> Model:
+    """An opened exported model behind the call that evaluation takes."""
+
     def features_of(images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         outputs = predictor.outputs(images)
         if outputs.features is None:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,8 +21,8 @@ from recyclenet.original.main_command import main, run
 from recyclenet.original.options import create_config, parse_options
 from recyclenet.original.run_files import continue_run
 from recyclenet.training import loop
-from recyclenet.training.interrupt import StopRequest
 from tests.original.reference import make_state, save_original
+from tests.training.test_loop import StopAfter
 
 MAIN = Path(__file__).resolve().parents[2] / "main.py"
 FLAGS = ["--gpu", "cpu", "--no_pretrain", "--use_att", "-j", "0", "--b", "3", "-p", "1", "--lr", "0.01"]
@@ -30,20 +31,6 @@ MEANS = rf"Loss \d+\.\d{{4}} \(\d+\.\d{{4}}\)\tAcc@1 {VALUES}"
 TRAIN_LINE = re.compile(rf"Epoch: \[(\d+)\]\[(\d+)/2\]\tTime {VALUES}\tData {VALUES}\t{MEANS}")
 VAL_LINE = re.compile(r" \* Acc@1 (\d+\.\d{3})")
 TEST_LINE = re.compile(rf"Test: \[0/1\]\tTime {VALUES}\t{MEANS}")
-
-
-class StopAfter(StopRequest):
-    """Asks to stop at the n-th look, as a signal at that moment would."""
-
-    def __init__(self, looks):
-        super().__init__()
-        self.looks = looks
-
-    def check(self):
-        self.looks -= 1
-        if self.looks < 0:
-            self.signal_number = 15
-        super().check()
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +93,7 @@ def test_defect_7_a_stopped_run_goes_on_exactly(whole, root_dir, tmp_path, monke
     """Stopped in the middle of the second epoch: weights, statistics, momentum, best and randomness come back."""
     places = ["--root_dir", str(root_dir), "--save_dir", str(tmp_path)]
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "StopRequest", lambda: StopAfter(3))
+        patch.setattr(loop, "StopRequest", lambda: StopAfter(3, signal.SIGTERM))
         assert run([*FLAGS, *places, "--epochs", "5"]) == 128 + 15
     assert f"--resume {tmp_path / 'checkpoint.pth.tar'}" in capsys.readouterr().err
     stopped = table_of(tmp_path / "checkpoint.pth.tar")

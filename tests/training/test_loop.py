@@ -1,5 +1,6 @@
 import csv
 import json
+import signal
 from dataclasses import replace
 
 import pytest
@@ -58,14 +59,15 @@ def train(config, out, **kwargs):
 class StopAfter(StopRequest):
     """Asks to stop at the n-th look, as a signal at that moment would."""
 
-    def __init__(self, looks):
+    def __init__(self, looks, number=signal.SIGINT):
         super().__init__()
         self.looks = looks
+        self.number = number
 
     def check(self):
         self.looks -= 1
         if self.looks < 0:
-            self.signal_number = 2
+            self.signal_number = self.number
         super().check()
 
 

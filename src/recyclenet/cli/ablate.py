@@ -13,7 +13,7 @@ from rich.table import Table as RichTable
 
 from recyclenet.ablation.published import TEST_PHOTOS
 from recyclenet.ablation.suites import SUITES, suite_tables
-from recyclenet.cli.console import note
+from recyclenet.cli.console import note, table_console
 from recyclenet.cli.model_options import ArchArg, three_numbers
 from recyclenet.config import ModelConfig, TrainConfig
 from recyclenet.errors import RecycleNetError
@@ -148,8 +148,7 @@ def ablate(
 def _print(filled: "list[FilledTable]") -> None:
     from recyclenet.ablation.report import HEADINGS, cells
 
-    console = Console()
-    console = console if console.is_terminal else Console(width=200)
+    console = table_console(width=200)
     for item in filled:
         table = RichTable(*HEADINGS, title=f"{item.table.title}: {item.table.arch}", title_justify="left")
         for column in table.columns[1:]:

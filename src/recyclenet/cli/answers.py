@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recyclenet.cli.console import table_console
 from recyclenet.errors import PhotoError
 from recyclenet.predictor import Prediction, Predictor
 from recyclenet.rules import Decision, Rules
@@ -79,7 +79,4 @@ class AnswerTable:
 
     def print(self) -> None:
         """To standard output."""
-        console = Console()
-        # Piped into a file the default of 80 columns would fold every path.
-        console = console if console.is_terminal else Console(width=160)
-        console.print(self._table)
+        table_console().print(self._table)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recyclenet.cli.console import note, progress_bar
+from recyclenet.cli.console import note, progress_bar, table_console
 
 if TYPE_CHECKING:
     from recyclenet.data.audit.findings import Finding
@@ -66,9 +66,7 @@ def _print(audit: "Audit") -> None:
     from recyclenet.data.audit.findings import KINDS, SERIOUS
     from recyclenet.data.audit.report import summary_lines
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)  # piped into a file the default of 80 columns would fold every path
+    console = table_console()
     for line in summary_lines(audit):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     table = Table("kind", "what", "found", "")

@@ -25,6 +25,15 @@ def print_line(line: str) -> bool:
     return True
 
 
+def table_console(width: int = 160) -> Console:
+    """Standard output for tables: as wide as the terminal, or `width` columns where it is piped into a file.
+
+    The default of 80 columns would fold every path there.
+    """
+    console = Console()
+    return console if console.is_terminal else Console(width=width)
+
+
 @contextmanager
 def progress_bar(what: str) -> Iterator["Bar"]:
     """A bar on standard error while something long runs; nothing is left of it afterwards."""

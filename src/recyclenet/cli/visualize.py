@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from recyclenet.cli.console import note, print_line, progress_bar
+from recyclenet.cli.console import note, print_line, progress_bar, table_console
 from recyclenet.errors import RecycleNetError
 
 if TYPE_CHECKING:
@@ -109,9 +108,7 @@ def _show(paths: Sequence[str], album: "Album", *, as_json: bool) -> None:
         table.add_row(*page.cells())
     sheet = album.finish()
     if not as_json:
-        console = Console()
-        # Piped into a file the default of 80 columns would fold every path.
-        (console if console.is_terminal else Console(width=160)).print(table)
+        table_console().print(table)
     if sheet:
         note(sheet)
     if failed:

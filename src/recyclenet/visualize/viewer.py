@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from recyclenet.evaluate import Model
+from recyclenet.evaluate import Model, exported_model
 from recyclenet.extras import require_extra
 from recyclenet.predictor import Predictor
 
@@ -78,5 +78,4 @@ def _open_exported(predictor: Predictor) -> Viewer:
         made = predictor.predict(photo)
         return Panels(made.label, made.prob, predictor.classes.index(made.label), made.view, made.evidence)
 
-    model = Model(predictor.name, "onnx", predictor.description, lambda images: predictor.run(images)[0])
-    return Viewer(model, look, None)
+    return Viewer(exported_model(predictor), look, None)
