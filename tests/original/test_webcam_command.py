@@ -85,6 +85,8 @@ def watching(display, folder, *arguments):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # As from a terminal: a shell starts what runs in its background with Ctrl-C ignored, tests and all.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as process,
         ended_in_the_end(process),
     ):
