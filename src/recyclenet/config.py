@@ -55,6 +55,10 @@ class Recipe:
     lr: float
     batch_size: int = 32
     optimizer: Literal["sgd", "adamw"] = "adamw"
+    start: Literal["fresh", "probe"] = (
+        "fresh"  # the head's first weights: random, or fitted to the features as they are
+    )
+    keep: float = 0.0  # weight of the pretrained network's own answers in the loss; 0 is off
     head_lr_scale: float = 1.0  # attention and head learn this many times faster than the backbone
     momentum: float = 0.9  # SGD only
     weight_decay: float = 1e-4
@@ -66,10 +70,11 @@ class Recipe:
     mixup: float = 0.0  # Beta(mixup, mixup); 0 is off
     ema_decay: float = 0.0  # 0 is off
     augment: Augment = "paper"
+    surfaces: float = 0.0  # share of views whose item is moved from the white board to a made-up surface
     img_size: int = 224
     resize: int = 256
     trained_stages: int = -1  # how many of the backbone's last stages learn; -1: the whole backbone
-    views: int = 1  # of each photo, whose features are computed once where stages stay as they are
+    views: int = 1  # of each photo, whose features are computed once where stages stay as they are; 0: new each epoch
     best_by: Literal["accuracy", "loss"] = "loss"  # on val; a few hundred photos order losses with less noise
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     channels_last: bool = True
@@ -80,6 +85,8 @@ class Recipe:
             ("batch_size", 1, 65_536),
             ("lr", 0, 100),
             ("head_lr_scale", 0, 1e4),
+            ("keep", 0, 100),
+            ("surfaces", 0, 1),
             ("momentum", 0, 0.9999),
             ("weight_decay", 0, 10),
             ("warmup", 0, 1),
@@ -89,14 +96,19 @@ class Recipe:
             ("mixup", 0, 10),
             ("ema_decay", 0, 0.999999),
             ("trained_stages", -1, 1000),
-            ("views", 1, 64),
+            ("views", 0, 64),
         ):
             check_range(name, getattr(self, name), low, high)
 
     @property
-    def caches_features(self) -> bool:
-        """Whether part of the backbone stays as it is, so that its features are computed once."""
+    def freezes(self) -> bool:
+        """Whether part of the backbone stays as it is."""
         return self.trained_stages >= 0
+
+    @property
+    def caches_features(self) -> bool:
+        """Whether the features of what stays as it is are computed once."""
+        return self.freezes and self.views > 0
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from recyclenet.cli import (
     model_card,
     parity,
     predict,
+    soup,
     summary,
     train,
     visualize,
@@ -52,6 +53,7 @@ app.add_typer(data.data, name="data")
 app.command()(augment.augment)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(soup.soup)
 app.command()(calibrate.calibrate)
 app.command()(export.export)
 app.command()(convert.convert)

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
 from recyclenet.config import Augment
+from recyclenet.data.staging.restage import restage
+from recyclenet.data.staging.surfaces import any_surface
 from recyclenet.preprocess import PreprocessSpec
 
 Transform = Callable[[Image.Image], Tensor]
@@ -15,14 +18,19 @@ Transform = Callable[[Image.Image], Tensor]
 _INTERPOLATION = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
 
 
-def create_transform(augment: Augment, spec: PreprocessSpec) -> Transform:
+def create_transform(augment: Augment, spec: PreprocessSpec, surfaces: float = 0.0) -> Transform:
     """RGB photo → (3, img_size, img_size) float32, normalised; random numbers from torch's global generator.
 
     "none" is the evaluation view. "paper" is the original's: random resized crop and horizontal flip.
     "strong" adds what the items allow (they lie on a table, so any turn is as likely as any other) and what
     cameras do: all flips and quarter turns, lighting and colour, a hidden patch.
+
+    Args:
+        augment: which of them.
+        spec: the evaluation view.
+        surfaces: the share of augmented views that show the item on a made-up surface, see `data.staging`.
     """
-    return _View(spec) if augment == "none" else _Augmented(augment, spec)
+    return _View(spec) if augment == "none" else _Augmented(augment, spec, surfaces)
 
 
 # Classes and not closures: worker processes that do not fork get their transform by pickle.
@@ -35,9 +43,9 @@ class _View:
 
 
 class _Augmented:
-    def __init__(self, augment: Augment, spec: PreprocessSpec) -> None:
+    def __init__(self, augment: Augment, spec: PreprocessSpec, surfaces: float) -> None:
         interpolation = _INTERPOLATION[spec.interpolation]
-        steps: list[Callable[..., object]] = []
+        steps: list[Callable[..., object]] = [_Elsewhere(surfaces, spec.resize)] if surfaces else []
         if augment == "paper":
             steps += [v2.RandomResizedCrop(spec.img_size, interpolation=interpolation), v2.RandomHorizontalFlip()]
         else:
@@ -56,6 +64,21 @@ class _Augmented:
     def __call__(self, photo: Image.Image) -> Tensor:
         image: Tensor = self.compose(photo).as_subclass(Tensor)
         return image
+
+
+class _Elsewhere:
+    def __init__(self, share: float, short_side: int) -> None:
+        self.share = share
+        self.short_side = short_side
+
+    def __call__(self, photo: Image.Image) -> Image.Image:
+        if float(torch.rand(())) >= self.share:
+            return photo
+        rng = np.random.default_rng(int(torch.randint(2**62, ())))
+        # More pixels than the view has would only cost time; the shape stays.
+        scale = min(1.0, self.short_side / min(photo.size))
+        small = photo.resize((round(scale * photo.width), round(scale * photo.height)), Image.Resampling.BILINEAR)
+        return restage(small, any_surface(rng, small.height, small.width), rng)
 
 
 def decode_side(augment: Augment, spec: PreprocessSpec) -> int:

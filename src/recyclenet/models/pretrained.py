@@ -1,6 +1,6 @@
 """ImageNet weights into a backbone: from the hub or a file, every key accounted for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import timm
@@ -16,12 +16,16 @@ from recyclenet.torch_file import load_torch_file
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What a file of weights did: tensors loaded, file keys left out (the old head), module keys left fresh."""
+    """What a file of weights did: tensors loaded, file keys left out (the old head), module keys left fresh.
+
+    `head` holds the tensors that were left out, float32.
+    """
 
     source: str
     loaded: int
     left_out: tuple[str, ...]
     fresh: tuple[str, ...]
+    head: dict[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
 
     def __str__(self) -> str:
         parts = [f"{self.loaded} tensors from {self.source}"]
@@ -47,12 +51,8 @@ def load_pretrained(backbone: nn.Module, config: ModelConfig, source: str) -> Lo
     arch = config.arch
     state = _from_hub(arch) if source == "imagenet" else read_state_dict(source)
     head = _head_keys(backbone, arch, state)
-    left_out = tuple(key for key in state if key in head)
-    state = {
-        key: tensor.float() if tensor.is_floating_point() else tensor
-        for key, tensor in state.items()
-        if key not in head
-    }
+    state = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
+    left_out = {key: state.pop(key) for key in tuple(state) if key in head}
     wanted = backbone.state_dict()
     # Attention inside the blocks has no ImageNet weights; anything else that is missing is a mismatch.
     fresh = tuple(key for key in wanted if key not in state and config.attn_in_blocks and IN_BLOCK in key)
@@ -71,7 +71,7 @@ def load_pretrained(backbone: nn.Module, config: ModelConfig, source: str) -> Lo
     if problems:
         raise RecycleNetError(f"the weights in {source} do not fit {arch}: {'; '.join(problems)}")
     backbone.load_state_dict({**{key: wanted[key] for key in fresh}, **state})
-    return LoadReport(source, len(state), left_out, fresh)
+    return LoadReport(source, len(state), tuple(left_out), fresh, left_out)
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:

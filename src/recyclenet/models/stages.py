@@ -19,11 +19,13 @@ def split_backbone(backbone: nn.Module, trained_stages: int) -> tuple[nn.Sequent
     Args:
         backbone: images (N, 3, H, W) → features (N, C, h, w).
         trained_stages: how many of the last stages, with whatever follows them, make the upper part; 0: none,
-            the upper part is empty and gives back what it gets.
+            the upper part is empty and gives back what it gets; -1: all of it, the lower part is.
 
     Raises:
         RecycleNetError: the backbone is no chain of stages, or has fewer than that.
     """
+    if trained_stages == -1:
+        return nn.Sequential(), nn.Sequential(backbone)
     if trained_stages == 0:
         return nn.Sequential(backbone), nn.Sequential()
     units, starts = _units(backbone)

@@ -34,8 +34,10 @@ from recyclenet.preprocess import PreprocessSpec
 from recyclenet.strict import from_dict
 from recyclenet.training.device import Compute, choose_compute
 from recyclenet.training.interrupt import RunStopped, StopRequest
+from recyclenet.training.memory import Memory, remember
 from recyclenet.training.objective import loss_of, mix_pairs
 from recyclenet.training.optim import create_optimizer, lr_factor, set_lr
+from recyclenet.training.probe import probe_head
 from recyclenet.training.progress import Step, Watcher
 from recyclenet.training.run_folder import Row, RunFolder
 from recyclenet.training.settings import check_data, check_settings, create_spec
@@ -108,13 +110,18 @@ def train(
     torch.manual_seed(derive_seed(config.seed))
     model = create_classifier(config.model, len(folder.classes))
     restarts = resume and out.last.exists()
+    memory = None
+    if config.recipe.keep:
+        if len(compute.gpus) > 1:
+            raise RecycleNetError("recipe.keep works on one device: choose one GPU, or --set recipe.keep=0")
+        memory = remember(config, compute)
     if config.pretrained != "none" and not restarts:
         watcher.note(f"loading pretrained weights: {config.pretrained}")
         watcher.note(f"pretrained: {load_pretrained(model.backbone, config.model, config.pretrained)}")
     if not resume:
         out.create(config)
     with StopRequest() as stop:  # until here there is nothing to keep, and Ctrl-C just ends it
-        run = _Run(config, folder, out, model, compute, spec, stop, watcher, features)
+        run = _Run(config, folder, out, model, memory, compute, spec, stop, watcher, features)
         if restarts:
             run.restore()
         else:
@@ -144,6 +151,7 @@ class _Run:
         folder: PhotoFolder,
         out: RunFolder,
         model: Classifier,
+        memory: Memory | None,
         compute: Compute,
         spec: PreprocessSpec,
         stop: StopRequest,
@@ -151,13 +159,12 @@ class _Run:
         features: Path | None,
     ) -> None:
         self.config, self.recipe, self.folder, self.out = config, config.recipe, folder, out
-        self.compute, self.spec, self.stop, self.watcher = compute, spec, stop, watcher
+        self.memory, self.compute, self.spec, self.stop, self.watcher = memory, compute, spec, stop, watcher
         self.features = features
         layout = torch.channels_last if compute.channels_last else torch.contiguous_format
         self.model = model.to(memory_format=layout).to(compute.device)
-        if self.recipe.caches_features:
-            lower, _ = split_backbone(self.model.backbone, self.recipe.trained_stages)
-            lower.requires_grad_(False)
+        self.frozen, _ = split_backbone(self.model.backbone, self.recipe.trained_stages)
+        self.frozen.requires_grad_(False)
         in_blocks = config.model.attn_in_blocks
         self.optimizer = create_optimizer(self.model, self.recipe, attn_in_blocks=in_blocks)
         self.ema = ModelEmaV3(self.model, self.recipe.ema_decay, use_warmup=True) if self.recipe.ema_decay else None
@@ -208,6 +215,8 @@ class _Run:
         self.save_last()  # a stop at any time from here on finds something to resume from
         try:
             source = self.source()
+            if self.recipe.start == "probe" and self.place.updates == 0:
+                self.start_from_probe(source)
             with SummaryWriter(self.out.tensorboard, purge_step=self.place.epoch + 1) as board:
                 while self.place.epoch < self.recipe.epochs:
                     self.train_epoch(source)
@@ -231,13 +240,19 @@ class _Run:
         self.place.features += time.perf_counter() - clock
         return source
 
+    def start_from_probe(self, source: Source) -> None:
+        """The head's first weights: the best ones for the features as they are now; kept as `start.safetensors`."""
+        self.watcher.note("fitting the head to the pretrained features")
+        probe_head(self.model, source, self.compute, self.stop)
+        if self.ema is not None:
+            self.ema.set(self.model)
+        save_checkpoint(self.out.start, self.deployed.state_dict(), self.describe(None))
+
     def train_epoch(self, source: Source) -> None:
         """The rest of the epoch, from the place on."""
         place, recipe = self.place, self.recipe
         self.model.train()
-        if recipe.caches_features:
-            lower, _ = split_backbone(self.model.backbone, recipe.trained_stages)
-            lower.eval()
+        self.frozen.eval()
         clock = time.perf_counter()  # waiting for photos counts
         for inputs, targets in source.train_batches(place.epoch, place.step):
             self.stop.check()
@@ -263,8 +278,15 @@ class _Run:
         inputs, targets = self.compute.place(inputs), targets.to(self.compute.device)
         mixed, shares = mix_pairs(inputs, targets, len(self.classes), self.recipe.mixup)
         with self.compute.autocast():
-            logits = source.forward(self.model, mixed)
+            if self.memory is None:
+                logits = source.forward(self.model, mixed)
+            else:
+                lowered, features = source.parts(self.model, mixed)
+                logits = self.model.forward_head(features)
+                moved = self.memory.difference(lowered, features)
         loss = loss_of(logits, shares, self.recipe.label_smoothing)
+        if self.memory is not None:
+            loss = loss + self.recipe.keep * moved
         value = float(loss.detach())
         self._check_number("loss", value)
         self.optimizer.zero_grad(set_to_none=True)

@@ -32,6 +32,7 @@ class RunFolder:
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.environment_file = self.path / "environment.json"
+        self.start = self.path / "start.safetensors"
         self.best = self.path / "best.safetensors"
         self.last = self.path / "last.safetensors"
         self.features = self.path / "features"

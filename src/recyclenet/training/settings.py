@@ -21,7 +21,12 @@ def check_settings(config: TrainConfig) -> None:
         create_classifier(config.model, 2)
     create_spec(config)
     recipe = config.recipe
-    if not recipe.caches_features:
+    if recipe.keep and config.pretrained == "none":
+        raise RecycleNetError(
+            f"the recipe {recipe.name!r} keeps to the pretrained network's answers, so it needs pretrained weights: "
+            "--pretrained imagenet or a file, or --set recipe.keep=0"
+        )
+    if not recipe.freezes:
         return
     if config.pretrained == "none":
         raise RecycleNetError(

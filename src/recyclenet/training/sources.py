@@ -38,8 +38,14 @@ class Source(Protocol):
     def forward(self, model: Classifier, inputs: Tensor) -> Tensor:
         """Inputs as they come from here → logits (N, K)."""
 
+    def parts(self, model: Classifier, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs → what the stages that stay as they are make of them, and the backbone's features (N, C, h, w)."""
+
     def train_batches(self, epoch: int, start_step: int) -> Batches:
         """The epoch's batches from `start_step` on: inputs (N, …) float32, targets (N,) int64."""
+
+    def plain_batches(self) -> Batches:
+        """The train split in order, each photo as it is evaluated."""
 
     def val_batches(self) -> Batches:
         """The val split in order."""
@@ -52,6 +58,7 @@ class PhotoSource:
         self._config = config
         self._compute = compute
         self._train = _dataset(config, folder, folder.split("train"), spec, config.recipe.augment)
+        self._plain = _dataset(config, folder, folder.split("train"), spec, "none")
         self._val = _dataset(config, folder, folder.split("val"), spec, "none")
 
     @cached_property
@@ -63,15 +70,28 @@ class PhotoSource:
         """Images (N, 3, H, W) → logits (N, K)."""
         return self._compute.forward(model, inputs)
 
+    def parts(self, model: Classifier, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, 3, H, W) → what the lower stages make of them, and features (N, C, h, w)."""
+        lower, upper = split_backbone(model.backbone, self._config.recipe.trained_stages)
+        lowered = lower(inputs)
+        return lowered, upper(lowered)
+
     def train_batches(self, epoch: int, start_step: int) -> Batches:
         """Augmented images (N, 3, H, W) and targets."""
         batches = self._order(epoch)[start_step:]
         return photo_batches(self._train, batches, epoch=epoch, workers=self._config.workers)
 
+    def plain_batches(self) -> Batches:
+        """Images (N, 3, H, W) and targets."""
+        return self._evaluated(self._plain)
+
     def val_batches(self) -> Batches:
         """Images (N, 3, H, W) and targets."""
-        batches = in_order(len(self._val), _EVAL_BATCH)
-        return photo_batches(self._val, batches, epoch=0, workers=self._config.workers)
+        return self._evaluated(self._val)
+
+    def _evaluated(self, dataset: PhotoDataset) -> Batches:
+        batches = in_order(len(dataset), _EVAL_BATCH)
+        return photo_batches(dataset, batches, epoch=0, workers=self._config.workers)
 
     def _order(self, epoch: int) -> list[list[int]]:
         return epoch_batches(len(self._train), self._config.recipe.batch_size, seed=self._config.seed, epoch=epoch)
@@ -94,8 +114,12 @@ class FeatureSource:
 
     def forward(self, model: Classifier, inputs: Tensor) -> Tensor:
         """Features (N, C, h, w) → logits (N, K)."""
+        return model.forward_head(self.parts(model, inputs)[1])
+
+    def parts(self, model: Classifier, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (N, C, h, w) as they come, and the backbone's."""
         _, upper = split_backbone(model.backbone, self.config.recipe.trained_stages)
-        return model.forward_head(upper(inputs))
+        return inputs, upper(inputs)
 
     def train_batches(self, epoch: int, start_step: int) -> Batches:
         """Each photo once an epoch, in one of its views drawn at random."""
@@ -104,13 +128,21 @@ class FeatureSource:
         for batch in self._order(epoch)[start_step:]:
             yield gather(self.views, [(drawn[index], index) for index in batch]), self.targets[batch]
 
+    def plain_batches(self) -> Batches:
+        """The evaluation view of the train split."""
+        return _in_batches(self.views[0], self.targets)
+
     def val_batches(self) -> Batches:
         """The evaluation view of the val split."""
-        for batch in in_order(len(self.val_targets), _EVAL_BATCH):
-            yield self.val_view[batch].float(), self.val_targets[batch]
+        return _in_batches(self.val_view, self.val_targets)
 
     def _order(self, epoch: int) -> list[list[int]]:
         return epoch_batches(len(self.targets), self.config.recipe.batch_size, seed=self.config.seed, epoch=epoch)
+
+
+def _in_batches(view: Tensor, targets: Tensor) -> Batches:
+    for batch in in_order(len(targets), _EVAL_BATCH):
+        yield view[batch].float(), targets[batch]
 
 
 def compute_features(
@@ -168,14 +200,16 @@ def _dataset(
         folder.root,
         records,
         folder.classes,
-        create_transform(augment, spec),
+        create_transform(augment, spec, config.recipe.surfaces),
         decode_side(augment, spec),
         config.seed,
     )
 
 
 def _features_key(config: TrainConfig, folder: PhotoFolder, spec: PreprocessSpec, lower: nn.Module) -> str:
-    digest = hashlib.sha256(f"{folder.fingerprint()} {spec} {config.seed} {config.recipe.augment}".encode())
+    digest = hashlib.sha256(
+        f"{folder.fingerprint()} {spec} {config.seed} {config.recipe.augment} {config.recipe.surfaces}".encode()
+    )
     for name, tensor in sorted(lower.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.cpu().contiguous().numpy().tobytes())

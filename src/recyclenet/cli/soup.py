@@ -1,0 +1,36 @@
+"""recyclenet soup."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recyclenet.errors import RecycleNetError
+from recyclenet.extras import require_extra
+
+
+def soup(
+    checkpoints: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE[:SHARE]...", help="Checkpoints of runs with one start; shares are 1 by default."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The checkpoint to write (.safetensors).")],
+) -> None:
+    """Average the weights of several runs into one network: as small and fast as each, often better than all."""
+    require_extra("train", "soup")
+    from recyclenet.soup import mix
+
+    if out.suffix != ".safetensors":
+        raise RecycleNetError(f"expected a file ending in .safetensors, not {out}")
+    description = mix([_part(text) for text in checkpoints], out)
+    typer.echo(f"{out}: {description.training['mixed']}")
+
+
+def _part(text: str) -> tuple[Path, float]:
+    path, colon, share = text.rpartition(":")
+    if not colon or Path(text).exists():
+        return Path(text), 1.0
+    try:
+        return Path(path), float(share)
+    except ValueError as error:
+        raise RecycleNetError(f"expected FILE or FILE:SHARE with a number as share, not {text!r}") from error

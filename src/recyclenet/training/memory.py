@@ -1,0 +1,79 @@
+"""What the pretrained network would have said: fine-tuning on a few photos need not forget the rest of the world."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recyclenet.config import TrainConfig
+from recyclenet.errors import RecycleNetError
+from recyclenet.models.factory import create_classifier
+from recyclenet.models.pretrained import load_pretrained
+from recyclenet.models.stages import split_backbone
+from recyclenet.training.device import Compute
+
+_TEMPERATURE = 2.0
+
+
+class Memory(nn.Module):
+    """The trained stages as they were before training, with the head that they had.
+
+    Source: learning without forgetting, https://arxiv.org/abs/1606.09282
+
+    Args:
+        upper: what the lower stages give → features (N, C, h, w); not changed.
+        weight, bias: of the old head, (K, C) and (K,).
+    """
+
+    def __init__(self, upper: nn.Module, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.upper = upper
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(bias)
+        self.eval()
+        self.requires_grad_(False)
+
+    def difference(self, lowered: Tensor, features: Tensor) -> Tensor:
+        """How far the old head's answers have moved: Kullback-Leibler divergence, softened, mean over the batch.
+
+        Args:
+            lowered: what the stages that stay as they are give.
+            features: (N, C, h, w) that the trained network makes of it.
+        """
+        with torch.no_grad():
+            before = self._answers(self.upper(lowered))
+        divergence = functional.kl_div(self._answers(features), before, reduction="batchmean", log_target=True)
+        return divergence * _TEMPERATURE**2
+
+    def _answers(self, features: Tensor) -> Tensor:
+        pooled = features.float().mean(dim=(2, 3))
+        with torch.autocast(pooled.device.type, enabled=False):
+            logits = functional.linear(pooled, self.weight, self.bias)
+        return functional.log_softmax(logits / _TEMPERATURE, dim=1)
+
+
+def remember(config: TrainConfig, compute: Compute) -> Memory:
+    """The pretrained network that a run starts from.
+
+    Raises:
+        RecycleNetError: as `load_pretrained`; weights without a linear head on pooled features.
+    """
+    backbone = create_classifier(config.model, 2).backbone
+    report = load_pretrained(backbone, config.model, config.pretrained)
+    weight, bias = _linear(report.head)
+    _, upper = split_backbone(backbone, config.recipe.trained_stages)
+    memory = Memory(upper, weight, bias)
+    layout = torch.channels_last if compute.channels_last else torch.contiguous_format
+    return memory.to(memory_format=layout).to(compute.device)
+
+
+def _linear(head: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    weights = [tensor.flatten(1) for tensor in head.values() if tensor.ndim in (2, 4)]
+    biases = [tensor for tensor in head.values() if tensor.ndim == 1]
+    if len(weights) != 1 or len(biases) != 1 or len(weights[0]) != len(biases[0]):
+        raise RecycleNetError(
+            f"recipe.keep needs weights that come with their linear head, not {', '.join(head) or 'none'}: "
+            "use --set recipe.keep=0, or a file that has it"
+        )
+    return weights[0], biases[0]
