@@ -94,7 +94,9 @@ def _difference(log_pixels: Array, residual: Array) -> Array:
     lighter = residual.mean(axis=2)
     colour = np.abs(residual - lighter[..., None]).max(axis=2)
     texture = np.hypot(*np.gradient(log_pixels.mean(axis=2)))
-    return np.maximum.reduce([colour / 0.06, (-lighter - 0.12) / 0.15, (lighter - 0.05) / 0.06, texture / 0.06])
+    signs = np.stack([colour / 0.06, (-lighter - 0.12) / 0.15, (lighter - 0.05) / 0.06, texture / 0.06])
+    strongest: Array = signs.max(axis=0)
+    return strongest
 
 
 def _close_shape(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -122,7 +124,8 @@ def _follow_edges(guide: Array, mask: Array, radius: int = 3, smoothness: float 
 
     mean_guide, mean_mask = mean(guide), mean(mask)
     slope = (mean(guide * mask) - mean_guide * mean_mask) / (mean(guide * guide) - mean_guide**2 + smoothness)
-    return mean(slope) * guide + mean(mean_mask - slope * mean_guide)
+    followed: Array = mean(slope) * guide + mean(mean_mask - slope * mean_guide)
+    return followed
 
 
 def _is_clear(mask: NDArray[np.bool_], board: Array) -> bool:

@@ -13,7 +13,7 @@ _SOFT_EDGE = 12  # pixels over which a moved board's shadows fade out
 
 def on_surface(photo: Image.Image, item: Item, surface: Array) -> Image.Image:
     """The item where it lies, its soft shadows kept, on a surface (H, W, 3) in [0, 1] of the photo's size."""
-    pixels = np.asarray(photo, dtype=np.float32) / 255
+    pixels: Array = np.asarray(photo, dtype=np.float32) / np.float32(255)
     alpha, shade = _at_full_size(pixels, item)
     return _picture(alpha * pixels + (1 - alpha) * shade * surface)
 
@@ -23,7 +23,7 @@ def moved(photo: Image.Image, item: Item, surface: Array, rng: np.random.Generat
     height, width, _ = surface.shape
     scale = rng.uniform(0.55, 0.95)
     size = max(int(scale * width), 1), max(int(scale * height), 1)
-    pixels = np.asarray(photo.resize(size, Image.Resampling.BILINEAR), dtype=np.float32) / 255
+    pixels: Array = np.asarray(photo.resize(size, Image.Resampling.BILINEAR), dtype=np.float32) / np.float32(255)
     alpha, shade = _at_full_size(pixels, item)
     shade = 1 + (shade - 1) * _fade(*shade.shape[:2])[..., None]
     left, top = rng.integers(width - size[0] + 1), rng.integers(height - size[1] + 1)
