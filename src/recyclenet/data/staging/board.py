@@ -20,7 +20,8 @@ class Item:
     """What lies on the board, as far as it can be told.
 
     Attributes:
-        alpha: (h, w) float64 in [0, 1], 1 where the item is; h × w has the photo's shape, smaller.
+        alpha: (h, w) float64 in [0, 1], 1 where the item is; the whole photo at 96 × 128, or at 128 × 96 where it
+            is higher than wide.
         board: (h, w, 3) float64 in (0, 1], the empty board as it would look in the photo's light.
         is_clear: whether item and board were told apart: a compact shape on a board without colour. White paper
             on the white board, or cardboard that fills the photo, is not.
