@@ -1,15 +1,20 @@
 """One network from several: the weighted mean of checkpoints that started from the same weights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import isfinite
+from math import inf
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
+import recyclenet
 from recyclenet.checkpoint import Checkpoint, read_checkpoint, save_checkpoint
+from recyclenet.config import Scalar
 from recyclenet.description import ModelDescription
 from recyclenet.errors import RecycleNetError
+
+T = TypeVar("T")
 
 
 def mix(parts: Sequence[tuple[Path, float]], out: Path) -> ModelDescription:
@@ -24,23 +29,31 @@ def mix(parts: Sequence[tuple[Path, float]], out: Path) -> ModelDescription:
         out: the checkpoint to write; it makes no claim about its accuracy.
 
     Raises:
-        RecycleNetError: fewer than two files, shares that make no mean, or networks, classes or preprocessing that
-            differ.
+        RecycleNetError: fewer than two files, a file that is no checkpoint, shares that make no mean, or networks,
+            classes or preprocessing that differ.
     """
     if len(parts) < 2:
-        raise RecycleNetError("a mean needs two checkpoints or more")
+        raise RecycleNetError(f"a mean needs two checkpoints or more, not {len(parts)}")
     total = sum(share for _, share in parts)
-    if not all(isfinite(share) and share >= 0 for _, share in parts) or total <= 0:
-        raise RecycleNetError("shares must be numbers from 0 up, not all 0")
+    if not all(share >= 0 for _, share in parts) or not 0 < total < inf:  # nor NaN, which fails every comparison
+        shares = ", ".join(f"{share:g}" for _, share in parts)
+        raise RecycleNetError(f"shares must be numbers from 0 up, not all 0; got {shares}")
     checkpoints = [read_checkpoint(path) for path, _ in parts]
-    first = checkpoints[0].description
+    first = checkpoints[0]
     for (path, _), checkpoint in zip(parts[1:], checkpoints[1:], strict=True):
-        _check_alike(first, checkpoint.description, parts[0][0], path)
+        _check_alike(first, checkpoint, parts[0][0], path)
     weights = {
         name: _mean([checkpoint.weights[name] for checkpoint in checkpoints], [share / total for _, share in parts])
-        for name in checkpoints[0].weights
+        for name in first.weights
     }
-    description = replace(first, metrics={}, calibration=None, training=_origin(parts, checkpoints, total))
+    description = replace(
+        first.description,
+        metrics={},
+        calibration=None,
+        data=_common([checkpoint.description.data for checkpoint in checkpoints]),
+        training=_origin(parts, checkpoints, total),
+        version=recyclenet.__version__,
+    )
     save_checkpoint(out, weights, description)
     return description
 
@@ -52,23 +65,36 @@ def _mean(tensors: Sequence[torch.Tensor], shares: Sequence[float]) -> torch.Ten
     return torch.as_tensor(summed, dtype=tensors[0].dtype)
 
 
-def _check_alike(first: ModelDescription, other: ModelDescription, first_path: Path, path: Path) -> None:
-    for what in ("model", "classes", "preprocess"):
-        if getattr(first, what) != getattr(other, what):
-            raise RecycleNetError(f"{first_path} and {path} cannot be mixed: their {what} differ")
+def _check_alike(first: Checkpoint, other: Checkpoint, first_path: Path, path: Path) -> None:
+    """Raises RecycleNetError for two networks whose weights cannot be averaged one by one."""
+    different = [
+        what
+        for what in ("model", "classes", "preprocess")
+        if getattr(first.description, what) != getattr(other.description, what)
+    ]
+    shapes, other_shapes = (
+        {name: tensor.shape for name, tensor in checkpoint.weights.items()} for checkpoint in (first, other)
+    )
+    if not different and shapes != other_shapes:
+        different = ["tensors"]
+    if different:
+        raise RecycleNetError(
+            f"{first_path} and {path} cannot be mixed: they differ in {', '.join(different)}; "
+            "give checkpoints of runs that started from the same weights"
+        )
 
 
-def _origin(
-    parts: Sequence[tuple[Path, float]], checkpoints: Sequence[Checkpoint], total: float
-) -> dict[str, str | int | float | bool]:
+def _common(tables: Sequence[Mapping[str, T]]) -> dict[str, T]:
+    """What all tables say alike."""
+    return {key: value for key, value in tables[0].items() if all(other.get(key) == value for other in tables[1:])}
+
+
+def _origin(parts: Sequence[tuple[Path, float]], checkpoints: Sequence[Checkpoint], total: float) -> dict[str, Scalar]:
     """What the description says about the training: what all parts say alike, and the parts."""
     trainings = [checkpoint.description.training for checkpoint in checkpoints]
-    common = {
-        key: value for key, value in trainings[0].items() if all(other.get(key) == value for other in trainings[1:])
-    }
     mixed = " + ".join(
         f"{share / total:.3g} × {training.get('recipe', path.name)} (seed {training.get('seed', '?')}, "
         f"epoch {training.get('epoch', '?')})"
         for (path, share), training in zip(parts, trainings, strict=True)
     )
-    return {**common, "mixed": mixed}
+    return {**_common(trainings), "mixed": mixed}

@@ -28,7 +28,7 @@ def soup(
 
 def _part(text: str) -> tuple[Path, float]:
     path, colon, share = text.rpartition(":")
-    if not colon or Path(text).exists():
+    if not colon or Path(text).exists():  # a name may hold colons
         return Path(text), 1.0
     try:
         return Path(path), float(share)
