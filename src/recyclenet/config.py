@@ -55,9 +55,7 @@ class Recipe:
     lr: float
     batch_size: int = 32
     optimizer: Literal["sgd", "adamw"] = "adamw"
-    start: Literal["fresh", "probe"] = (
-        "fresh"  # the head's first weights: random, or fitted to the features as they are
-    )
+    start: Literal["fresh", "probe"] = "fresh"  # the head's first weights: random, or fitted to the features
     keep: float = 0.0  # weight of the pretrained network's own answers in the loss; 0 is off
     head_lr_scale: float = 1.0  # attention and head learn this many times faster than the backbone
     momentum: float = 0.9  # SGD only

@@ -12,7 +12,7 @@ def backbone(arch):
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "mobilenetv2_100", "test_efficientnet", "test_convnext"])
-@pytest.mark.parametrize("trained_stages", [0, 1, 2])
+@pytest.mark.parametrize("trained_stages", [-1, 0, 1, 2])
 def test_the_two_parts_are_the_whole(arch, trained_stages):
     whole = backbone(arch)
     lower, upper = split_backbone(whole, trained_stages)
@@ -31,6 +31,15 @@ def test_stages_are_counted_from_the_end(arch, trained_stages, first):
     whole = backbone(arch)
     _, upper = split_backbone(whole, trained_stages)
     assert upper[0] is whole.get_submodule(first)
+
+
+def test_all_or_nothing_needs_no_stages():
+    """Any backbone can be trained as a whole, or not at all."""
+    whole = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3))
+    for trained_stages, empty in ((-1, 0), (0, 1)):
+        parts = split_backbone(whole, trained_stages)
+        assert len(parts[empty]) == 0
+        assert parts[1 - empty][0] is whole
 
 
 def test_what_is_no_chain_is_refused():

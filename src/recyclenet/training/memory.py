@@ -57,21 +57,23 @@ def remember(config: TrainConfig, compute: Compute) -> Memory:
     """The pretrained network that a run starts from.
 
     Raises:
-        RecycleNetError: as `load_pretrained`; weights without a linear head on pooled features.
+        RecycleNetError: as `load_pretrained`; weights without a linear head on the pooled features.
     """
-    backbone = create_classifier(config.model, 2).backbone
-    report = load_pretrained(backbone, config.model, config.pretrained)
-    weight, bias = _linear(report.head)
-    _, upper = split_backbone(backbone, config.recipe.trained_stages)
+    network = create_classifier(config.model, 2)
+    report = load_pretrained(network.backbone, config.model, config.pretrained)
+    weight, bias = _linear(report.head, network.head.in_features)
+    _, upper = split_backbone(network.backbone, config.recipe.trained_stages)
     memory = Memory(upper, weight, bias)
     layout = torch.channels_last if compute.channels_last else torch.contiguous_format
     return memory.to(memory_format=layout).to(compute.device)
 
 
-def _linear(head: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+def _linear(head: Mapping[str, Tensor], num_features: int) -> tuple[Tensor, Tensor]:
+    """Weight (K, C) and bias (K,); some families write the linear layer as a 1×1 convolution, (K, C, 1, 1)."""
     weights = [tensor.flatten(1) for tensor in head.values() if tensor.ndim in (2, 4)]
     biases = [tensor for tensor in head.values() if tensor.ndim == 1]
-    if len(weights) != 1 or len(biases) != 1 or len(weights[0]) != len(biases[0]):
+    fits = len(weights) == len(biases) == 1 and weights[0].shape == (len(biases[0]), num_features)
+    if not fits:
         raise RecycleNetError(
             f"recipe.keep needs weights that come with their linear head, not {', '.join(head) or 'none'}: "
             "use --set recipe.keep=0, or a file that has it"

@@ -26,6 +26,11 @@ def check_settings(config: TrainConfig) -> None:
             f"the recipe {recipe.name!r} keeps to the pretrained network's answers, so it needs pretrained weights: "
             "--pretrained imagenet or a file, or --set recipe.keep=0"
         )
+    if recipe.keep and config.model.attn_in_blocks:
+        raise RecycleNetError(
+            f"the recipe {recipe.name!r} keeps to the pretrained network's answers, which attention inside its blocks "
+            "changes from the start: use --attn-at final, or --set recipe.keep=0"
+        )
     if not recipe.freezes:
         return
     if config.pretrained == "none":
