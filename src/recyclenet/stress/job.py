@@ -2,7 +2,8 @@
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,28 @@ class Stress:
     correct: int
     total: int
     rows: tuple[Stressed, ...]
+
+    def to_table(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        rows = [
+            {
+                "condition": row.condition.name,
+                "meaning": row.condition.meaning,
+                "correct": row.correct,
+                "total": row.total,
+                "interval_95": row.interval,
+                "unchanged_correct": row.unchanged,
+                "comparison": asdict(row.comparison),
+            }
+            for row in self.rows
+        ]
+        return {
+            "data": self.data,
+            "split": self.split,
+            "correct": self.correct,
+            "total": self.total,
+            "conditions": rows,
+        }
 
 
 def run_stress(
