@@ -1,4 +1,4 @@
-"""What can happen to a photo: each condition turns an RGB photo into another of the same size."""
+"""What can happen to a photo: each condition turns an RGB photo into another."""
 
 import io
 from collections.abc import Callable
@@ -61,7 +61,8 @@ def _turn(degrees: float) -> Change:
         turned = photo.rotate(degrees, Image.Resampling.BICUBIC)
         angle = np.deg2rad(degrees % 90)
         share = 1 / (np.cos(angle) + np.sin(angle) * max(photo.size) / min(photo.size))
-        width, height = max(round(photo.width * share), 1), max(round(photo.height * share), 1)
+        # A pixel less on each side: at the very edge the interpolation already sees what is not there.
+        width, height = (max(int(side * share) - 2, 1) for side in photo.size)
         left, top = (photo.width - width) // 2, (photo.height - height) // 2
         return turned.crop((left, top, left + width, top + height)).resize(photo.size, Image.Resampling.BICUBIC)
 
