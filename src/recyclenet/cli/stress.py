@@ -39,21 +39,25 @@ def stress(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of the tables.")] = False,
 ) -> None:
     """Measure a model on photos that are not like its training's."""
-    require_extra("train", "stress")
+    if data is None and elsewhere is None:
+        raise RecycleNetError("nothing to measure on: give --data, --elsewhere or both")
+    if data is not None:
+        require_extra("train", "stress --data")
     from recyclenet.atomic import write_text
     from recyclenet.cli.console import progress_bar
     from recyclenet.data.folder import open_photo_folder
     from recyclenet.evaluate import load_model
     from recyclenet.stress.elsewhere import measure_elsewhere
-    from recyclenet.stress.job import run_stress
 
-    if data is None and elsewhere is None:
-        raise RecycleNetError("nothing to measure on: give --data, --elsewhere or both")
     loaded = load_model(model)
-    folder = None if data is None else open_photo_folder(data)
+    changed = others = None
     with progress_bar("photos") as bar:
-        changed = None if folder is None else run_stress(loaded, folder, split, on_progress=bar)
-        others = None if elsewhere is None else measure_elsewhere(loaded, elsewhere, on_progress=bar)
+        if data is not None:
+            from recyclenet.stress.job import run_stress
+
+            changed = run_stress(loaded, open_photo_folder(data), split, on_progress=bar)
+        if elsewhere is not None:
+            others = measure_elsewhere(loaded, elsewhere, on_progress=bar)
     table: dict[str, Any] = {
         "model": loaded.name,
         "changed": None if changed is None else changed.to_table(),
