@@ -9,7 +9,7 @@ from recyclenet.strict import check_range
 Attention = Literal["none", "recyclenet", "se", "cbam"]
 Place = Literal["final", "blocks"]
 Combine = Literal["sum", "mul", "max"]
-Augment = Literal["none", "paper", "strong"]
+Augment = Literal["none", "paper", "strong", "camera"]
 Scalar = bool | int | float | str
 
 RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
@@ -71,6 +71,7 @@ class Recipe:
     surfaces: float = 0.0  # share of views whose item is moved from the white board to a made-up surface
     img_size: int = 224
     resize: int = 256
+    train_size: int = 0  # side of the augmented views; 0: img_size. Crops enlarge items, so smaller views can suffice
     trained_stages: int = -1  # how many of the backbone's last stages learn; -1: the whole backbone
     views: int = 1  # of each photo, whose features are computed once where stages stay as they are; 0: new each epoch
     best_by: Literal["accuracy", "loss"] = "loss"  # on val; a few hundred photos order losses with less noise
@@ -95,8 +96,11 @@ class Recipe:
             ("ema_decay", 0, 0.999999),
             ("trained_stages", -1, 1000),
             ("views", 0, 64),
+            ("train_size", 0, 1024),
         ):
             check_range(name, getattr(self, name), low, high)
+        if self.train_size and self.caches_features:
+            raise RecycleNetError("train_size needs views made anew each epoch: set views to 0, or leave it out")
 
     @property
     def freezes(self) -> bool:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.data.splits import PhotoRecord
@@ -13,32 +14,68 @@ from recyclenet.predictor import read_model
 from recyclenet.report import class_table, headline, matrix_table
 from recyclenet.rules import load_rules
 from recyclenet.sorting import sort_photos, sorting_lines
+from recyclenet.stress.elsewhere import Elsewhere, measure_elsewhere
+from recyclenet.stress.lines import elsewhere_lines, stress_lines
 from recyclenet.trust import measure_trust, trust_lines
+
+if TYPE_CHECKING:
+    from recyclenet.stress.job import Stress
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a card says: the file, and its evaluation on the split it was chosen on and on the one it was not."""
+    """What a card says: the file, and its evaluation on the split it was chosen on and on the one it was not.
+
+    `stress` and `elsewhere` are None where they were not measured.
+    """
 
     model: Model
     size: int
     sha256: str
     val: Evaluation
     test: Evaluation
+    stress: "Stress | None" = None
+    elsewhere: Elsewhere | None = None
 
 
 def measure(
-    model: str | Path | None, folder: PhotoFolder, *, on_progress: Callable[[int, int], None] | None = None
+    model: str | Path | None,
+    folder: PhotoFolder,
+    *,
+    with_stress: bool = False,
+    elsewhere: Path | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> ModelCard:
     """Evaluates a model (the bundled one by default) on val and test.
 
+    Args:
+        model: an exported file.
+        folder: the photos with the splits val and test.
+        with_stress: also on changed test photos, see `run_stress`.
+        elsewhere: also on these folders of other photos, see `measure_elsewhere`.
+        on_progress: told (photos done, photos in all), part by part.
+
     Raises:
-        RecycleNetError: as `load_model` and `evaluate`.
+        RecycleNetError: as `load_model`, `evaluate`, `run_stress` and `measure_elsewhere`.
     """
     data = read_model(model)
     loaded = load_model(model)
     val, test = (evaluate(loaded, folder, split, on_progress=on_progress) for split in ("val", "test"))
-    return ModelCard(loaded, len(data), hashlib.sha256(data).hexdigest(), val, test)
+    return ModelCard(
+        loaded,
+        len(data),
+        hashlib.sha256(data).hexdigest(),
+        val,
+        test,
+        _run_stress(loaded, folder, on_progress) if with_stress else None,
+        None if elsewhere is None else measure_elsewhere(loaded, elsewhere, on_progress=on_progress),
+    )
+
+
+def _run_stress(model: Model, folder: PhotoFolder, on_progress: Callable[[int, int], None] | None) -> "Stress":
+    from recyclenet.stress.job import run_stress  # needs the 'train' extra, as the rest of the card does not
+
+    return run_stress(model, folder, "test", on_progress=on_progress)
 
 
 def to_markdown(card: ModelCard) -> str:
@@ -78,6 +115,7 @@ def to_markdown(card: ModelCard) -> str:
         *matrix_table(scores, description.classes),
         "",
         *_trust_section(card),
+        *_away_section(card),
         "## What it is not good at",
         "",
         f"- Its weakest class on test is {weakest.label}: F1 {weakest.f1:.3f} over {weakest.support} photos.",
@@ -90,7 +128,7 @@ def to_markdown(card: ModelCard) -> str:
 
 _TRASHNET_LIMITS = (
     "- TrashNet's photos show single items on a white board; other backgrounds and several items in one photo are not "
-    "what these figures speak of.",
+    "what its test figures speak of.",
     "- Some of TrashNet's objects were photographed more than once and stand in more than one of its splits.",
 )
 
@@ -111,6 +149,17 @@ def _trust_section(card: ModelCard) -> list[str]:
         *trust_lines(measure_trust(card.test)),
         "",
         *(["### Into bins", "", *sorting_lines(default), ""] if default is not None else []),
+    ]
+
+
+def _away_section(card: ModelCard) -> list[str]:
+    if card.stress is None and card.elsewhere is None:
+        return []
+    return [
+        "## Away from the white board",
+        "",
+        *([] if card.stress is None else [*stress_lines(card.stress), ""]),
+        *([] if card.elsewhere is None else [*elsewhere_lines(card.elsewhere), ""]),
     ]
 
 

@@ -18,6 +18,7 @@ from recyclenet.cli import (
     parity,
     predict,
     soup,
+    stress,
     summary,
     train,
     visualize,
@@ -54,6 +55,7 @@ app.command()(augment.augment)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(soup.soup)
+app.command()(stress.stress)
 app.command()(calibrate.calibrate)
 app.command()(export.export)
 app.command()(convert.convert)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from recyclenet.extras import require_extra
+
 
 def model_card(
     data: Annotated[Path, typer.Option(help="The data folder with the splits val and test.")],
@@ -12,14 +14,20 @@ def model_card(
     model: Annotated[
         Path | None, typer.Argument(help="An exported .onnx file.", show_default="the bundled model")
     ] = None,
+    stress: Annotated[bool, typer.Option("--stress", help="Also measure on changed test photos.")] = False,
+    elsewhere: Annotated[
+        Path | None, typer.Option(help="Also measure on folders of other photos, as 'recyclenet stress' takes them.")
+    ] = None,
 ) -> None:
     """Measure a model and write its card: what it is, what it was trained on, how good it is and is not."""
+    if stress:
+        require_extra("train", "model-card --stress")
     from recyclenet.atomic import write_text
     from recyclenet.cli.console import progress_bar
     from recyclenet.data.folder import open_photo_folder
     from recyclenet.model_card import measure, to_markdown
 
     with progress_bar("photos") as bar:
-        card = measure(model, open_photo_folder(data), on_progress=bar)
+        card = measure(model, open_photo_folder(data), with_stress=stress, elsewhere=elsewhere, on_progress=bar)
     write_text(out, to_markdown(card))
     typer.echo(f"wrote {out}")

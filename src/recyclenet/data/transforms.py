@@ -1,10 +1,11 @@
 """Training augmentation. What evaluation and prediction see is defined in `preprocess.py` alone."""
 
+import io
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
@@ -23,7 +24,8 @@ def create_transform(augment: Augment, spec: PreprocessSpec, surfaces: float = 0
 
     "none" is the evaluation view. "paper" is the original's: random resized crop and horizontal flip.
     "strong" adds what the items allow (they lie on a table, so any turn is as likely as any other) and what
-    cameras do: all flips and quarter turns, lighting and colour, a hidden patch.
+    cameras do: all flips and quarter turns, lighting and colour, a hidden patch. "camera" adds to "strong" what cheap
+    or badly placed cameras do: blur, coarse pixels, other lamps, wrong exposure, strong compression.
 
     Args:
         augment: which of them.
@@ -56,8 +58,10 @@ class _Augmented:
                 _quarter_turn,
                 v2.RandomApply([v2.ColorJitter(0.25, 0.25, 0.25, 0.03)], p=0.6),
             ]
+        if augment == "camera":
+            steps.append(_camera)
         steps += [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(list(spec.mean), list(spec.std))]
-        if augment == "strong":
+        if augment in ("strong", "camera"):
             steps.append(v2.RandomErasing(p=0.15, scale=(0.02, 0.15)))
         self.compose = v2.Compose(steps)
 
@@ -84,6 +88,28 @@ class _Elsewhere:
 def decode_side(augment: Augment, spec: PreprocessSpec) -> int:
     """The shorter side below which a photo need not be decoded: crops of a part need more than the whole view."""
     return spec.resize if augment == "none" else 2 * spec.resize
+
+
+def _camera(photo: Image.Image) -> Image.Image:
+    """What a cheap or badly placed camera makes of a view; each fault by lot."""
+
+    def draw(low: float, high: float) -> float:
+        return low + (high - low) * float(torch.rand(()))
+
+    if draw(0, 1) < 0.4:  # exposure and lamp: each channel by a power of its own, about a common one
+        power = 2 ** draw(-0.8, 0.8)
+        powers = (power * 2 ** draw(-0.2, 0.2), power, power * 2 ** draw(-0.2, 0.2))
+        photo = photo.point([round(255 * (value / 255) ** exponent) for exponent in powers for value in range(256)])
+    if draw(0, 1) < 0.35:  # out of focus
+        photo = photo.filter(ImageFilter.GaussianBlur(draw(0.002, 0.025) * photo.width))
+    if draw(0, 1) < 0.2:  # few pixels
+        coarse = max(round(photo.width * draw(0.3, 0.8)), 1)
+        photo = photo.resize((coarse, coarse), Image.Resampling.BOX).resize(photo.size, Image.Resampling.BILINEAR)
+    if draw(0, 1) < 0.3:
+        buffer = io.BytesIO()
+        photo.save(buffer, "JPEG", quality=round(draw(8, 60)))
+        photo = Image.open(buffer).convert("RGB")
+    return photo
 
 
 def _quarter_turn(photo: Image.Image) -> Image.Image:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -196,6 +196,9 @@ def compute_features(
 def _dataset(
     config: TrainConfig, folder: PhotoFolder, records: tuple[PhotoRecord, ...], spec: PreprocessSpec, augment: Augment
 ) -> PhotoDataset:
+    side = config.recipe.train_size
+    if side and augment != "none":
+        spec = replace(spec, img_size=side, resize=max(side, round(spec.resize * side / spec.img_size)))
     return PhotoDataset(
         folder.root,
         records,
