@@ -46,7 +46,7 @@ def test_from_photos_to_an_answer(class_folders, tmp_path, run):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_a_checkpoint_and_says_how_to_go_on(class_folders, tmp_path, number, run):
     out = tmp_path / "run"
-    arguments = ["train", "--data", class_folders, *TINY, *FIXED, "--epochs", 200, "--recipe", "best", "--out", out]
+    arguments = ["train", "--data", class_folders, *TINY, *FIXED, "--epochs", 200, "--recipe", "paper", "--out", out]
     command = [sys.executable, "-m", "recyclenet", *map(str, arguments)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 90
