@@ -1,6 +1,8 @@
 """Compares unknown scores on made-up unknowns and on classes left out (to choose by), then on web photos (to report).
 
-python results/unknown/compare.py TRASHNET WEB_PHOTOS
+python results/unknown/compare.py TRASHNET WEB_PHOTOS WEIGHTS [MODEL]
+
+WEIGHTS are the pretrained ones with their ImageNet head; MODEL is the bundled one unless given.
 """
 
 import json
@@ -18,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from recyclenet import Predictor, load_photo
 from recyclenet.data.folder import PhotoFolder, find_photos, open_photo_folder
 from recyclenet.metrics import softmax
+from recyclenet.models.pretrained import read_state_dict
 from recyclenet.selective import auroc, false_positive_rate
 
 Floats = NDArray[np.float64]
@@ -141,7 +144,23 @@ def exposure(known: Photos, unknown: list[Photos]) -> Score:
     return lambda photos: ((photos["features"] - mean) / deviation) @ model.coef_[0]
 
 
-def all_scores(train: Photos, shifted: list[Photos], unknown: list[Photos]) -> dict[str, Score]:
+def familiarity(train: Photos, head: tuple[Floats, Floats], rank: int, temperature: float = 2.0) -> Score:
+    """How unlike the ImageNet answers to training photos those to a photo are: minus log of their inner product."""
+    weight, bias = head
+    if rank:
+        left, sizes, right = np.linalg.svd(weight, full_matrices=False)
+        weight = (left[:, :rank] * sizes[:rank]) @ right[:rank]
+
+    def answers(photos: Photos) -> Floats:
+        return softmax((photos["features"] @ weight.T + bias) / temperature)
+
+    usual = answers(train).mean(axis=0)
+    return lambda photos: -np.log(answers(photos) @ usual)
+
+
+def all_scores(
+    head: tuple[Floats, Floats], train: Photos, shifted: list[Photos], unknown: list[Photos]
+) -> dict[str, Score]:
     """Every candidate by name, fitted; the higher, the stranger."""
     known = join([train, *shifted])
     scores: dict[str, Score] = {
@@ -157,9 +176,14 @@ def all_scores(train: Photos, shifted: list[Photos], unknown: list[Photos]) -> d
         "residual, 64": residual(train),
         "ViM, 64": vim(train),
         "exposure": exposure(known, unknown),
+        "ImageNet answers": familiarity(train, head, 0),
+        "ImageNet answers, rank 128": familiarity(train, head, 128),
+        "ImageNet answers, rank 96": familiarity(train, head, 96),
+        "ImageNet answers, rank 64": familiarity(train, head, 64),
+        "ImageNet answers, rank 96, of shifted photos too": familiarity(known, head, 96),
     }
     alike = {}
-    for name in ("energy", "ViM, 64", "exposure"):
+    for name in ("energy", "ViM, 64", "exposure", "ImageNet answers, rank 96"):
         values = scores[name](known)
         alike[name] = (scores[name], values.mean(), values.std())
 
@@ -170,12 +194,17 @@ def all_scores(train: Photos, shifted: list[Photos], unknown: list[Photos]) -> d
     scores["ViM + energy"] = total("ViM, 64", "energy")
     scores["exposure + ViM"] = total("exposure", "ViM, 64")
     scores["exposure + ViM + energy"] = total("exposure", "ViM, 64", "energy")
+    scores["ImageNet answers + ViM"] = total("ImageNet answers, rank 96", "ViM, 64")
+    scores["ImageNet answers + energy"] = total("ImageNet answers, rank 96", "energy")
+    scores["ImageNet answers + ViM + energy"] = total("ImageNet answers, rank 96", "ViM, 64", "energy")
     return scores
 
 
-def main(trashnet: str, web: str) -> None:
+def main(trashnet: str, web: str, weights: str, model: str | None = None) -> None:
     """Writes scores.json beside this file."""
-    predictor, folder, here = Predictor(), open_photo_folder(trashnet), Path(__file__).parent
+    predictor, folder, here = Predictor(model), open_photo_folder(trashnet), Path(__file__).parent
+    tensors = read_state_dict(weights)
+    head = (tensors["classifier.weight"].double().numpy(), tensors["classifier.bias"].double().numpy())
     train, train_known, train_unknown = split_with_made_up(predictor, folder, "train")
     val, val_known, val_unknown = split_with_made_up(predictor, folder, "val")
     seen = join([val, *val_known])
@@ -184,7 +213,7 @@ def main(trashnet: str, web: str) -> None:
     made_up: dict[str, list[float]] = {}
     for kind, strange in val_unknown.items():  # a kind is never among those that exposure learnt from
         others = [photos for name, photos in train_unknown.items() if name != kind]
-        for name, score in all_scores(train, train_known, others).items():
+        for name, score in all_scores(head, train, train_known, others).items():
             made_up.setdefault(name, []).append(auroc(score(strange), score(seen)))
     left_out: dict[str, list[float]] = {}
     for place in range(len(predictor.classes)):
@@ -193,7 +222,8 @@ def main(trashnet: str, web: str) -> None:
         strange = pick(seen, seen["targets"] == place, kept)
         known = without(seen)
         unknown = [pick(photos, photos["targets"] >= 0, kept) for photos in train_unknown.values()]
-        for name, score in all_scores(without(train), [without(part) for part in train_known], unknown).items():
+        parts = [without(part) for part in train_known]
+        for name, score in all_scores(head, without(train), parts, unknown).items():
             left_out.setdefault(name, []).append(auroc(score(strange), score(known)))
 
     load = lambda name: outputs(  # noqa: E731
@@ -201,13 +231,15 @@ def main(trashnet: str, web: str) -> None:
     )
     friends = join([load(name) for name in ("glass", "metal", "paper_or_cardboard", "plastic")])
     strangers = load("unknown")
-    for name, score in all_scores(train, train_known, list(train_unknown.values())).items():
+    for name, score in all_scores(head, train, train_known, list(train_unknown.values())).items():
         table[name] = {
             "made_up_auroc": float(np.mean(made_up[name])),
             "left_out_auroc": float(np.mean(left_out[name])),
             "web_auroc": auroc(score(strangers), score(friends)),
             "web_fpr95": false_positive_rate(score(strangers), score(friends)),
         }
+    for name, row in table.items():
+        print(name, *(f"{value:.3f}" for value in row.values()))
     calibration = predictor.description.calibration
     unknown_now = calibration and calibration.strangeness(strangers["logits"], strangers["features"])
     known_now = calibration and calibration.strangeness(friends["logits"], friends["features"])
@@ -223,4 +255,4 @@ def main(trashnet: str, web: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:5])

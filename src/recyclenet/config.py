@@ -72,7 +72,7 @@ class Recipe:
     img_size: int = 224
     resize: int = 256
     train_size: int = 0  # side of the augmented views; 0: img_size. Crops enlarge items, so smaller views can suffice
-    trained_stages: int = -1  # how many of the backbone's last stages learn; -1: the whole backbone
+    trained_stages: int = -1  # how many of the backbone's last stages learn, if it has more; -1: the whole backbone
     views: int = 1  # of each photo, whose features are computed once where stages stay as they are; 0: new each epoch
     best_by: Literal["accuracy", "loss"] = "loss"  # on val; a few hundred photos order losses with less noise
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -106,6 +106,11 @@ class Recipe:
     def freezes(self) -> bool:
         """Whether part of the backbone stays as it is."""
         return self.trained_stages >= 0
+
+    @property
+    def needs_pretrained(self) -> bool:
+        """Whether it builds on what a pretrained network knows: no start from scratch, no fresh attention inside it."""
+        return self.freezes or self.keep > 0
 
     @property
     def caches_features(self) -> bool:

@@ -45,8 +45,15 @@ def test_all_or_nothing_needs_no_stages():
 def test_what_is_no_chain_is_refused():
     with pytest.raises(RecycleNetError, match=r"no chain of stages to be cut: set recipe\.trained_stages to 0"):
         split_backbone(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3)), 1)
-    with pytest.raises(RecycleNetError, match="has 4 stages: trained_stages can be 0 to 3"):
-        split_backbone(backbone("resnet18"), 4)
+
+
+def test_as_many_stages_as_there_are_is_all_of_it():
+    """A recipe made for a network of many stages trains one of few as a whole."""
+    whole = backbone("resnet18")
+    for trained_stages in (4, 7):
+        lower, upper = split_backbone(whole, trained_stages)
+        assert len(lower) == 0
+        assert upper[0] is whole
 
 
 def test_a_backbone_that_does_more_than_its_stages_is_found_out():

@@ -71,8 +71,8 @@ def suite_tables(
         arch_args: passed to every backbone.
         pretrained: whether there are pretrained weights; without them every network starts from scratch and
             "pretraining" has nothing to compare with.
-        whole_network: whether the recipe trains the whole backbone; otherwise attention in its blocks would never be
-            trained, and those rows are left out.
+        whole_network: whether the recipe trains the whole backbone and nothing but the labels leads it; otherwise
+            attention in its blocks has no place, and those rows are left out.
 
     Raises:
         RecycleNetError: unknown suite, or one about the start for a recipe that keeps it.
@@ -80,7 +80,10 @@ def suite_tables(
     if suite not in SUITES:
         raise RecycleNetError(f"unknown suite {suite!r}; {choices(suite, SUITES)}")
     if suite in ("pretraining", "paper") and not whole_network:
-        raise RecycleNetError(f"the suite {suite!r} needs a recipe that trains whole networks: --recipe paper or best")
+        raise RecycleNetError(
+            f"the suite {suite!r} needs a recipe that trains whole networks: --recipe paper, or "
+            "--set recipe.trained_stages=-1 --set recipe.keep=0"
+        )
     names = [name for name in SUITES if name != "paper"] if suite == "paper" else [suite]
     tables = [
         _TABLES[name](Variant(ModelConfig(arch=arch, arch_args=dict(arch_args or {})), pretrained))

@@ -74,7 +74,7 @@ def ablate(
         arch or ["resnet18"],
         parse_assignments(arch_arg or ()),
         pretrained=pretrained != "none",
-        whole_network=not base.recipe.caches_features,
+        whole_network=not base.recipe.needs_pretrained,
     )
 
     from recyclenet.ablation.queue import run_queue

@@ -19,10 +19,11 @@ def split_backbone(backbone: nn.Module, trained_stages: int) -> tuple[nn.Sequent
     Args:
         backbone: images (N, 3, H, W) → features (N, C, h, w).
         trained_stages: how many of the last stages, with whatever follows them, make the upper part; 0: none,
-            the upper part is empty and gives back what it gets; -1: all of it, the lower part is.
+            the upper part is empty and gives back what it gets; -1, or as many as there are: all of it, stem included,
+            and the lower part is empty.
 
     Raises:
-        RecycleNetError: the backbone is no chain of stages, or has fewer than that.
+        RecycleNetError: the backbone is no chain of stages.
     """
     if trained_stages == -1:
         return nn.Sequential(), nn.Sequential(backbone)
@@ -33,7 +34,7 @@ def split_backbone(backbone: nn.Module, trained_stages: int) -> tuple[nn.Sequent
     if len(starts) < 2:
         raise RecycleNetError(f"{name} is no chain of stages to be cut: {_INSTEAD}")
     if trained_stages >= len(starts):
-        raise RecycleNetError(f"{name} has {len(starts)} stages: trained_stages can be 0 to {len(starts) - 1}, or -1")
+        return nn.Sequential(), nn.Sequential(backbone)
     cut = starts[-trained_stages]
     return nn.Sequential(*units[:cut]), nn.Sequential(*units[cut:])
 

@@ -6,7 +6,7 @@ from recyclenet.config import TrainConfig
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.errors import RecycleNetError
 from recyclenet.models.factory import create_classifier, pretrained_statistics
-from recyclenet.models.stages import check_split
+from recyclenet.models.stages import check_split, split_backbone
 from recyclenet.preprocess import PreprocessSpec
 
 
@@ -43,7 +43,14 @@ def check_settings(config: TrainConfig) -> None:
             f"the recipe {recipe.name!r} keeps part of the backbone as it is, so attention inside its blocks would "
             "never be trained: use --attn-at final, or another recipe"
         )
-    check_split(create_classifier(config.model, 2).backbone, recipe.trained_stages)
+    backbone = create_classifier(config.model, 2).backbone
+    lower, _ = split_backbone(backbone, recipe.trained_stages)
+    if recipe.caches_features and len(lower) == 0:
+        raise RecycleNetError(
+            f"{config.model.arch} has no more than {recipe.trained_stages} stages: nothing would stay whose features "
+            "could be kept; use a smaller recipe.trained_stages"
+        )
+    check_split(backbone, recipe.trained_stages)
 
 
 def create_spec(config: TrainConfig) -> PreprocessSpec:
