@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from recyclenet.calibration import Calibration
 from recyclenet.config import ModelConfig
 from recyclenet.description import FORMAT, ModelDescription
+from recyclenet.encoded import encode
 from recyclenet.errors import RecycleNetError
 from recyclenet.preprocess import PreprocessSpec
-from recyclenet.unknown import UnknownScore, encode
+from recyclenet.unknown import UnknownScore
 
 UNKNOWN = UnknownScore(3, 2, encode(np.array([1, 2, 3]), "<f4"), encode(np.eye(2, 3), "<f2"), 0.5, -2.5, 0.25, 0.99)
 CALIBRATION = Calibration(0.5, 0.95, "aps", 0.75, 328, "ab12", UNKNOWN)

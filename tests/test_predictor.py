@@ -9,9 +9,10 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from recyclenet.description import METADATA_KEY
+from recyclenet.encoded import encode
 from recyclenet.errors import PhotoError, RecycleNetError
 from recyclenet.predictor import Predictor, read_model
-from recyclenet.unknown import UnknownScore, encode
+from recyclenet.unknown import UnknownScore
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from recyclenet.calibration import Calibration
 from recyclenet.config import ModelConfig
 from recyclenet.data.splits import PhotoRecord
 from recyclenet.description import ModelDescription
+from recyclenet.encoded import encode
 from recyclenet.errors import RecycleNetError
 from recyclenet.evaluate import Evaluation, Model
 from recyclenet.metrics import expected_calibration_error, score, softmax, wilson_interval
@@ -20,7 +21,7 @@ from recyclenet.report import to_markdown, to_table, write_report
 from recyclenet.rules import Bin, Costs, Rules
 from recyclenet.sorting import sort_photos, sorting_lines
 from recyclenet.trust import measure_trust, trust_lines, trust_table
-from recyclenet.unknown import UnknownScore, encode
+from recyclenet.unknown import UnknownScore
 
 CLASSES = ("paper", "bottle")
 

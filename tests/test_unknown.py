@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from recyclenet.encoded import encode
 from recyclenet.errors import RecycleNetError
 from recyclenet.selective import auroc
-from recyclenet.unknown import UnknownScore, encode
+from recyclenet.unknown import UnknownScore
 from recyclenet.unknown_fit import fit_unknown
 
 

@@ -238,8 +238,6 @@ def main(trashnet: str, web: str, weights: str, model: str | None = None) -> Non
             "web_auroc": auroc(score(strangers), score(friends)),
             "web_fpr95": false_positive_rate(score(strangers), score(friends)),
         }
-    for name, row in table.items():
-        print(name, *(f"{value:.3f}" for value in row.values()))
     calibration = predictor.description.calibration
     unknown_now = calibration and calibration.strangeness(strangers["logits"], strangers["features"])
     known_now = calibration and calibration.strangeness(friends["logits"], friends["features"])

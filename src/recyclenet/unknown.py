@@ -1,15 +1,14 @@
 """How strange a photo is to a model, by what its features hold beside the directions that training photos vary in."""
 
-import base64
-import binascii
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recyclenet.encoded import decode
 from recyclenet.errors import RecycleNetError
+from recyclenet.old_answers import OldAnswers
 from recyclenet.strict import check_range
 
 _MOST_FEATURES, _MOST_DIMENSIONS = 16_384, 1024  # beyond any model, and little enough memory for any machine
@@ -32,6 +31,7 @@ class UnknownScore:
         middle: the raw value with the score 0.5; beyond it a photo is none of the classes.
         width: a raw value of middle + width has the score 0.73.
         kept: the share of val photos that lie up to `middle`.
+        answers: the pretrained network's own, where the model still gives them: then the raw value is theirs.
     """
 
     features: int
@@ -42,6 +42,7 @@ class UnknownScore:
     middle: float
     width: float
     kept: float
+    answers: OldAnswers | None = None
 
     def __post_init__(self) -> None:
         check_range("features", self.features, 2, _MOST_FEATURES)
@@ -50,16 +51,20 @@ class UnknownScore:
         check_range("middle", self.middle, -1e6, 1e6)
         check_range("width", self.width, 1e-6, 1e6)
         check_range("kept", self.kept, 0.5, 1.0)
+        if self.answers is not None and self.answers.features != self.features:
+            raise RecycleNetError(f"answers are for {self.answers.features} features, not for {self.features}")
         _ = self._arrays  # decoded here, so that a damaged file is refused when it is read
 
     @cached_property
     def _arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        mean = _decode(self.mean, "<f4", self.features, "mean")
-        plane = _decode(self.plane, "<f2", self.dimensions * self.features, "plane")
+        mean = decode(self.mean, "<f4", self.features, "mean")
+        plane = decode(self.plane, "<f2", self.dimensions * self.features, "plane")
         return mean, plane.reshape(self.dimensions, self.features)
 
     def raw(self, logits: NDArray[np.float32], features: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n,) from logits (n, K), before any temperature, and features (n, C): the higher, the stranger."""
+        if self.answers is not None:
+            return self.answers.raw(features)
         mean, plane = self._arrays
         centred = np.asarray(features, dtype=np.float32) - mean
         rest = (centred - (centred @ plane.T) @ plane).astype(np.float64)
@@ -72,18 +77,3 @@ class UnknownScore:
         """(n,) in [0, 1], rising with `raw`; arguments as there."""
         steps = np.clip((self.raw(logits, features) - self.middle) / self.width, -500, 500)
         return np.asarray(1 / (1 + np.exp(-steps)))
-
-
-def encode(values: NDArray[np.floating[Any]], dtype: str) -> str:
-    """An array as base64 text; `dtype` as numpy names it, little-endian."""
-    return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode()
-
-
-def _decode(text: str, dtype: str, count: int, name: str) -> NDArray[np.float32]:
-    try:
-        values = np.frombuffer(base64.b64decode(text, validate=True), dtype=dtype)
-    except (binascii.Error, ValueError) as error:
-        raise RecycleNetError(f"{name} must be numbers in base64 ({error})") from error
-    if len(values) != count or not np.isfinite(values).all():
-        raise RecycleNetError(f"{name} must hold {count} finite numbers")
-    return values.astype(np.float32)

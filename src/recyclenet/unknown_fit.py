@@ -6,24 +6,44 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from recyclenet.encoded import encode
 from recyclenet.errors import RecycleNetError
-from recyclenet.unknown import UnknownScore, encode
+from recyclenet.old_answers import OldAnswers
+from recyclenet.unknown import UnknownScore
 
 DIMENSIONS = 64
 """Of the plane; measured beside other scores in results/unknown of the repository."""
 KEPT = 0.99
 """The share of val photos that the line keeps."""
 
+RANK = 96
+"""Of the old head: a tenth of its numbers, measured there too."""
+TEMPERATURE = 2.0
+"""Of the old answers; the one that training kept them at."""
+
 Outputs = tuple[NDArray[np.float32], NDArray[np.float32]]
 """A model's logits (n, K), before any temperature, and features (n, C)."""
 
 
-def fit_unknown(train: Outputs, val: Outputs, *, dimensions: int = DIMENSIONS, kept: float = KEPT) -> UnknownScore:
+Head = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""A linear head on features: weight (A, C) and bias (A,)."""
+
+
+def fit_unknown(
+    train: Outputs,
+    val: Outputs,
+    old_head: Head | None = None,
+    *,
+    dimensions: int = DIMENSIONS,
+    kept: float = KEPT,
+) -> UnknownScore:
     """The score for a model.
 
     Args:
         train: of photos that the model was trained on.
         val: of photos that it was not trained on.
+        old_head: the head that the pretrained network had, for a model whose training kept its answers; the score then
+            goes by these.
         dimensions: of the plane; at most half of the features, so that there is room beside it.
         kept: share of val photos that shall lie up to the line.
 
@@ -46,7 +66,41 @@ def fit_unknown(train: Outputs, val: Outputs, *, dimensions: int = DIMENSIONS, k
     rest = float(draft.raw(flat, features).mean())
     if not rest > 1e-9:
         raise RecycleNetError(f"the model's features fill no more than {dimensions} dimensions: no room for strangers")
-    draft = replace(draft, alpha=max(0.0, float(logits.max(axis=1).mean()) / rest))
+    draft = replace(
+        draft,
+        alpha=max(0.0, float(logits.max(axis=1).mean()) / rest),
+        answers=None if old_head is None else fit_old_answers(features, old_head),
+    )
     values = np.sort(draft.raw(*val))
     middle = float(values[min(len(values), math.ceil(round(kept * len(values), 9))) - 1])
     return replace(draft, middle=middle, width=max(float(values.std()), 1e-3))
+
+
+def fit_old_answers(features: NDArray[np.float32], head: Head, rank: int = RANK) -> OldAnswers:
+    """The old head at its best approximation of this rank, and its mean answer to training photos.
+
+    Args:
+        features: (n, C), of training photos.
+        head: of the pretrained network.
+        rank: at most as many as features and answers.
+
+    Raises:
+        RecycleNetError: a head for another number of features.
+    """
+    weight, bias = head
+    if weight.shape[1] != features.shape[1]:
+        raise RecycleNetError(f"the old head takes {weight.shape[1]} features, but the model gives {features.shape[1]}")
+    left, sizes, right = np.linalg.svd(weight.astype(np.float64), full_matrices=False)
+    rank = min(rank, len(sizes))
+    root = np.sqrt(sizes[:rank])
+    draft = OldAnswers(
+        features=weight.shape[1],
+        rank=rank,
+        answers=len(weight),
+        down=encode(root[:, None] * right[:rank], "<f2"),
+        up=encode(left[:, :rank] * root, "<f2"),
+        bias=encode(bias, "<f4"),
+        usual=encode(np.full(len(weight), 1 / len(weight)), "<f4"),
+        temperature=TEMPERATURE,
+    )
+    return replace(draft, usual=encode(draft.probs(features).mean(axis=0), "<f4"))

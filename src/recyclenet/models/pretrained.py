@@ -74,6 +74,23 @@ def load_pretrained(backbone: nn.Module, config: ModelConfig, source: str) -> Lo
     return LoadReport(source, len(state), tuple(left_out), fresh, left_out)
 
 
+def linear_head(report: LoadReport, num_features: int) -> tuple[Tensor, Tensor]:
+    """The old head: weight (K, C) and bias (K,); some families write the linear layer as a 1×1 convolution.
+
+    Raises:
+        RecycleNetError: the weights came without a linear head on `num_features` pooled features.
+    """
+    weights = [tensor.flatten(1) for tensor in report.head.values() if tensor.ndim in (2, 4)]
+    biases = [tensor for tensor in report.head.values() if tensor.ndim == 1]
+    fits = len(weights) == len(biases) == 1 and weights[0].shape == (len(biases[0]), num_features)
+    if not fits:
+        raise RecycleNetError(
+            f"recipe.keep needs weights that come with their linear head, not {', '.join(report.head) or 'none'}: "
+            "use --set recipe.keep=0, or a file that has it"
+        )
+    return weights[0], biases[0]
+
+
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     """Named tensors from a .safetensors file or a torch file; never runs code from the file.
 

@@ -1,15 +1,12 @@
 """What the pretrained network would have said: fine-tuning on a few photos need not forget the rest of the world."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from recyclenet.config import TrainConfig
-from recyclenet.errors import RecycleNetError
 from recyclenet.models.factory import create_classifier
-from recyclenet.models.pretrained import load_pretrained
+from recyclenet.models.pretrained import linear_head, load_pretrained
 from recyclenet.models.stages import split_backbone
 from recyclenet.training.device import Compute
 
@@ -61,21 +58,8 @@ def remember(config: TrainConfig, compute: Compute) -> Memory:
     """
     network = create_classifier(config.model, 2)
     report = load_pretrained(network.backbone, config.model, config.pretrained)
-    weight, bias = _linear(report.head, network.head.in_features)
+    weight, bias = linear_head(report, network.head.in_features)
     _, upper = split_backbone(network.backbone, config.recipe.trained_stages)
     memory = Memory(upper, weight, bias)
     layout = torch.channels_last if compute.channels_last else torch.contiguous_format
     return memory.to(memory_format=layout).to(compute.device)
-
-
-def _linear(head: Mapping[str, Tensor], num_features: int) -> tuple[Tensor, Tensor]:
-    """Weight (K, C) and bias (K,); some families write the linear layer as a 1×1 convolution, (K, C, 1, 1)."""
-    weights = [tensor.flatten(1) for tensor in head.values() if tensor.ndim in (2, 4)]
-    biases = [tensor for tensor in head.values() if tensor.ndim == 1]
-    fits = len(weights) == len(biases) == 1 and weights[0].shape == (len(biases[0]), num_features)
-    if not fits:
-        raise RecycleNetError(
-            f"recipe.keep needs weights that come with their linear head, not {', '.join(head) or 'none'}: "
-            "use --set recipe.keep=0, or a file that has it"
-        )
-    return weights[0], biases[0]
