@@ -7,6 +7,7 @@ import typer
 import recyclenet
 from recyclenet.cli import (
     ablate,
+    adapt,
     augment,
     calibrate,
     convert,
@@ -52,6 +53,7 @@ app.add_typer(data.data, name="data")
 app.command()(augment.augment)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(adapt.adapt)
 app.command()(calibrate.calibrate)
 app.command()(export.export)
 app.command()(convert.convert)
