@@ -10,15 +10,14 @@ import onnx
 from numpy.typing import NDArray
 
 import recyclenet
-from recyclenet.adapt.learn import grown, hold_out, learn
-from recyclenet.adapt.memory import REMEMBERED, imagined_features, memory_rows
+from recyclenet.adapt.memory import REMEMBERED
 from recyclenet.adapt.onnx_head import Head, open_graph, read_head, write_head
-from recyclenet.adapt.photos import Progress, SeenPhotos, check_classes, see_photos, shots_of_one_thing
+from recyclenet.adapt.photos import Progress, check_classes, see_photos
 from recyclenet.adapt.recalibrate import recalibrate
 from recyclenet.adapt.result import Adaptation, AdaptSettings, ClassGain, Kept
+from recyclenet.adapt.study import study
 from recyclenet.atomic import replace_file
 from recyclenet.data.folder import PhotoFolder
-from recyclenet.data.folds import deal_folds
 from recyclenet.data.splits import PhotoRecord, seeded_key
 from recyclenet.description import ModelDescription
 from recyclenet.errors import RecycleNetError
@@ -28,7 +27,7 @@ from recyclenet.predictor import Predictor, read_model
 MOST_PHOTOS = 2000
 """With more there is enough to train on; and learning would not stay a matter of seconds."""
 
-_MOST_ROWS = 4000  # views in all
+_MOST_ROWS = 1600  # views in all
 _CHECKED = 2  # photos on which the written file is compared with the new head
 _TOLERANCE = 1e-3
 
@@ -95,17 +94,20 @@ def adapt(
     seen = see_photos(
         old.predictor, folder, records, count=views, seed=settings.seed, on_progress=lambda *at: told("photos", *at)
     )
-    targets = np.array([classes.index(record.label) for record in seen.records])
-    plain = seen.features[:, 0]
-    how, features = _memory(old, remembered, seen, settings.seed)
-    memory = memory_rows(features, old.head, len(classes))
-    start = grown(old.head, len(classes))
-    folds = _folds(seen, settings)
-    held_out = hold_out(seen.features, targets, folds, start, memory, lambda *at: told("held-out photos", *at))
-    head = learn(seen.features, targets, start, memory, held_out.pull)
-    calibration, said = recalibrate(old.description.calibration, held_out.logits, plain, targets, folder.fingerprint())
+    calibration = old.description.calibration
+    found = study(
+        old.head,
+        classes,
+        seen,
+        unknown=None if calibration is None else calibration.unknown,
+        replayed=None if remembered is None else remembered.train,
+        settings=settings,
+        told=told,
+    )
+    plain, logits, targets = seen.features[:, 0], found.held_out.logits, found.targets
+    calibration, said = recalibrate(calibration, logits, plain, targets, folder.fingerprint())
     before = old.head.logits(plain).argmax(axis=1) == targets
-    after = held_out.logits.argmax(axis=1) == targets
+    after = logits.argmax(axis=1) == targets
     known = targets < len(old.head.bias)
     adaptation = Adaptation(
         path=str(out),
@@ -123,9 +125,9 @@ def adapt(
         ),
         better=int((after & ~before)[known].sum()),
         worse=int((before & ~after)[known].sum()),
-        pull=held_out.pull,
-        remembered=how,
-        kept=None if remembered is None else _kept(remembered, old.head, head),
+        pull=found.held_out.pull,
+        remembered=found.remembered,
+        kept=None if remembered is None else _kept(remembered, old.head, found.head),
         calibration=said,
         skipped=seen.skipped,
         seconds=time.perf_counter() - started,
@@ -133,11 +135,11 @@ def adapt(
     description = replace(
         _described(old.description, folder, adaptation, views, settings), classes=classes, calibration=calibration
     )
-    data = write_head(old.graph, head, description, old.name)
+    data = write_head(old.graph, found.head, description, old.name)
     images = np.stack(
         [old.predictor.preprocess.normalize(old.predictor.view(folder.root / r.path)) for r in seen.records[:_CHECKED]]
     )
-    _write_checked(data, out, head, plain[:_CHECKED], images)
+    _write_checked(data, out, found.head, plain[:_CHECKED], images)
     return replace(adaptation, seconds=time.perf_counter() - started)
 
 
@@ -186,24 +188,6 @@ def _given(features: NDArray[np.float32] | None) -> NDArray[np.float32]:
     if features is None:
         raise RecycleNetError("the model gives no features")  # _open has refused it
     return features
-
-
-def _memory(old: _Old, replayed: _Replay | None, seen: SeenPhotos, seed: int) -> tuple[str, NDArray[np.float32]]:
-    if replayed is not None:
-        return "replay", replayed.train
-    flat = seen.features.reshape(-1, seen.features.shape[-1])
-    calibration = old.description.calibration
-    if calibration is None or calibration.unknown is None:
-        return "nothing", flat[:0]
-    return "imagined", imagined_features(calibration.unknown, flat, seed)
-
-
-def _folds(seen: SeenPhotos, settings: AdaptSettings) -> NDArray[np.int64]:
-    groups = shots_of_one_thing(seen.features[:, 0], seen.records)
-    labelled = [(record.path, record.label) for record in seen.records]
-    folds = deal_folds(labelled, groups, folds=min(settings.folds, len(labelled)), seed=settings.seed)
-    # A fold that large groups left empty would be a gap in the count.
-    return np.unique([folds[path] for path, _ in labelled], return_inverse=True)[1]
 
 
 def _kept(replayed: _Replay, old: Head, new: Head) -> Kept | None:
