@@ -119,7 +119,7 @@ def adapt(
                 total=int((targets == place).sum()),
                 before=int(before[targets == place].sum()),
                 after=int(after[targets == place].sum()),
-                is_new=place >= len(old.head.bias),
+                is_new=bool(place >= len(old.head.bias)),
             )
             for place in np.unique(targets)
         ),
@@ -129,6 +129,7 @@ def adapt(
         remembered=found.remembered,
         kept=None if remembered is None else _kept(remembered, old.head, found.head),
         calibration=said,
+        alike=found.alike,
         skipped=seen.skipped,
         seconds=time.perf_counter() - started,
     )

@@ -99,18 +99,35 @@ def check_classes(labels: Sequence[str], wanted: Iterable[str], where: str) -> N
         raise RecycleNetError(f"{where} has too few photos of {lonely}: take at least 2 of each class, better 10")
 
 
-def shots_of_one_thing(features: NDArray[np.float32], records: Sequence[PhotoRecord]) -> dict[str, str]:
-    """Path → group, for photos of one class that look alike to the model: they are held out together or not at all.
+def shots_of_one_thing(
+    features: NDArray[np.float32], records: Sequence[PhotoRecord], least: int
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Photos of one class that look alike to the model: they are held out together or not at all.
 
     Args:
         features: (n, C), of plain views.
         records: n photos.
+        least: groups that a class must have, or each of its photos stands for itself: without enough of them it
+            could not be learnt while some of it is held out.
+
+    Returns:
+        Path → group, and the classes that have not enough of them though they have enough photos.
     """
     unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
     labels = np.array([record.label for record in records])
     alike = np.argwhere(np.triu((unit @ unit.T >= ALIKE) & (labels[:, None] == labels), k=1))
-    firsts = connect(len(records), ((int(a), int(b)) for a, b in alike))
-    return {record.path: records[first].path for record, first in zip(records, firsts, strict=True)}
+    firsts = np.array(connect(len(records), ((int(a), int(b)) for a, b in alike)))
+    few = [
+        str(label)
+        for label in np.unique(labels)
+        if len(set(firsts[labels == label])) < min(least, int((labels == label).sum()))
+    ]
+    groups = {
+        record.path: records[first].path
+        for record, first in zip(records, firsts, strict=True)
+        if record.label not in few
+    }
+    return groups, tuple(few)
 
 
 def _features(predictor: Predictor, images: NDArray[np.float32]) -> NDArray[np.float32]:

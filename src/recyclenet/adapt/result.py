@@ -68,6 +68,7 @@ class Adaptation:
         remembered: by what the old head was held: "replay", "imagined", or "nothing".
         kept: what the old photos say, where they were given.
         calibration: what became of the model's calibration, in words.
+        alike: classes whose photos look so alike that what is said of held-out ones may be too good.
         skipped: photos that could not be read, each with its reason.
         seconds: that it took.
     """
@@ -82,6 +83,7 @@ class Adaptation:
     remembered: str
     kept: Kept | None
     calibration: str
+    alike: tuple[str, ...]
     skipped: tuple[str, ...]
     seconds: float
 

@@ -23,12 +23,14 @@ class Study:
         targets: (n,), each photo's class.
         held_out: what heads without them say of the photos.
         remembered: by what the old head was held: "replay", "imagined", or "nothing".
+        alike: classes whose photos look so alike that what is said of held-out ones may be too good.
     """
 
     head: Head
     targets: NDArray[np.int64]
     held_out: HeldOut
     remembered: str
+    alike: tuple[str, ...]
 
 
 def study(
@@ -62,15 +64,17 @@ def study(
         remembered, features = "nothing", flat[:0]
     memory = memory_rows(features, old, len(classes))
     start = grown(old, len(classes))
-    held_out = hold_out(
-        seen.features, targets, _folds(seen, settings), start, memory, lambda *at: told("held-out photos", *at)
-    )
-    return Study(learn(seen.features, targets, start, memory, held_out.pull), targets, held_out, remembered)
+    folds, alike = _folds(seen, settings)
+    held_out = hold_out(seen.features, targets, folds, start, memory, lambda *at: told("held-out photos", *at))
+    head = learn(seen.features, targets, start, memory, held_out.pull)
+    return Study(head, targets, held_out, remembered, alike)
 
 
-def _folds(seen: SeenPhotos, settings: AdaptSettings) -> NDArray[np.int64]:
-    groups = shots_of_one_thing(seen.features[:, 0], seen.records)
+def _folds(seen: SeenPhotos, settings: AdaptSettings) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """(n,) the fold of each photo, and `Study.alike`."""
+    count = min(settings.folds, len(seen.records))
+    groups, alike = shots_of_one_thing(seen.features[:, 0], seen.records, count)
     labelled = [(record.path, record.label) for record in seen.records]
-    folds = deal_folds(labelled, groups, folds=min(settings.folds, len(labelled)), seed=settings.seed)
+    folds = deal_folds(labelled, groups, folds=count, seed=settings.seed)
     # A fold that large groups left empty would be a gap in the count.
-    return np.unique([folds[path] for path, _ in labelled], return_inverse=True)[1]
+    return np.unique([folds[path] for path, _ in labelled], return_inverse=True)[1], alike

@@ -106,6 +106,11 @@ def _lines(result: "Adaptation") -> list[str]:
             f"{kept.data}, val: {kept.before} of {kept.total} right before, {kept.after} after "
             f"({kept.better} better, {kept.worse} worse)"
         )
+    if result.alike:
+        lines.append(
+            f"photos of {', '.join(result.alike)} look alike to the model: if they show the same things again, "
+            "held-out photos say too much"
+        )
     return [
         *lines,
         f"the old head was remembered by {_MEMORY[result.remembered]}",
