@@ -145,9 +145,9 @@ def test_adapting_loads_no_torch():
 
 
 def camera(photo: Image.Image) -> Image.Image:
-    """A bad one: strongly blue, dark and out of focus."""
-    red, green, blue = photo.convert("RGB").filter(ImageFilter.GaussianBlur(4)).split()
-    return Image.merge("RGB", (red.point(lambda v: v * 0.35), green.point(lambda v: v * 0.6), blue))
+    """A bad one: red and blue in each other's place, dark, a little out of focus."""
+    red, green, blue = photo.convert("RGB").filter(ImageFilter.GaussianBlur(1.5)).split()
+    return Image.merge("RGB", (blue.point(lambda v: v * 0.5), green.point(lambda v: v * 0.5), red))
 
 
 def test_a_bad_camera_gains_and_trashnet_is_kept(trashnet, tmp_path, run):
@@ -173,7 +173,7 @@ def test_a_bad_camera_gains_and_trashnet_is_kept(trashnet, tmp_path, run):
         answers = [json.loads(line) for line in io.StringIO(printed)]
         return sum(answer["label"] == answer["path"].split("/")[-2] for answer in answers)
 
-    assert right("--model", out) >= right() + 3
+    assert right("--model", out) >= right() + 5
     old, new = Predictor(), Predictor(out)
     test = open_photo_folder(trashnet).split("test")[::8]
     kept = [[model.predict(trashnet / r.path).label == r.label for r in test] for model in (old, new)]

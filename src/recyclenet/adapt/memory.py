@@ -11,6 +11,12 @@ from recyclenet.unknown import UnknownScore
 REMEMBERED = 300
 """Features by which the old head is remembered."""
 
+WEIGHT = 3.0
+"""How much the memory counts where all new photos count 1: a bit of what they gain is given for a third of the loss."""
+
+WIDENED = 1.5
+"""Imagined features are spread wider than the new photos by this, so that the edges of the old classes are held too."""
+
 Floats = NDArray[np.float32]
 
 
@@ -18,7 +24,7 @@ def imagined_features(unknown: UnknownScore, photos: Floats, seed: int) -> Float
     """(REMEMBERED, C): features as the training photos might have had, from what the model file says of these.
 
     The file has their mean and the plane in which they vary most, but not how much; that is taken from how much the
-    new photos vary along each direction of the plane.
+    new photos vary along each direction of the plane, times WIDENED.
 
     Args:
         unknown: the file's.
@@ -26,12 +32,12 @@ def imagined_features(unknown: UnknownScore, photos: Floats, seed: int) -> Float
         seed: of the draw.
     """
     spread = ((photos - unknown.centre) @ unknown.directions.T).std(axis=0)
-    draws = np.random.default_rng(seed).normal(size=(REMEMBERED, len(spread))) * spread
+    draws = np.random.default_rng(seed).normal(size=(REMEMBERED, len(spread))) * (WIDENED * spread)
     return np.asarray(unknown.centre + draws @ unknown.directions, dtype=np.float32)
 
 
 def memory_rows(features: Floats, old: Head, num_classes: int) -> Rows:
-    """Rows that ask of a head what the old head said; together they count as much as all new photos do.
+    """Rows that ask of a head what the old head said; together they count WEIGHT times as much as all new photos.
 
     Args:
         features: (m, C), of the old photos, or imagined ones; may be empty.
@@ -41,4 +47,4 @@ def memory_rows(features: Floats, old: Head, num_classes: int) -> Rows:
     said = softmax(old.logits(features)) if len(features) else np.zeros((0, len(old.bias)))
     targets = np.zeros((len(features), num_classes), np.float32)
     targets[:, : len(old.bias)] = said
-    return Rows(features, targets, np.full(len(features), 1 / max(len(features), 1), np.float32))
+    return Rows(features, targets, np.full(len(features), WEIGHT / max(len(features), 1), np.float32))
