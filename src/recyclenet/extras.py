@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from recyclenet.errors import MissingExtraError
 
 _NEEDED = {
+    "adapt": ("onnx",),
     "augment": ("albumentations", "albucore"),
     "train": ("torch", "torchvision", "timm", "safetensors", "onnx", "onnxscript", "matplotlib", "tensorboard"),
     "webcam": ("cv2",),

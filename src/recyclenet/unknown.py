@@ -61,6 +61,16 @@ class UnknownScore:
         plane = decode(self.plane, "<f2", self.dimensions * self.features, "plane")
         return mean, plane.reshape(self.dimensions, self.features)
 
+    @property
+    def centre(self) -> NDArray[np.float32]:
+        """`mean` as numbers, (C,)."""
+        return self._arrays[0]
+
+    @property
+    def directions(self) -> NDArray[np.float32]:
+        """`plane` as numbers, (D, C)."""
+        return self._arrays[1]
+
     def raw(self, logits: NDArray[np.float32], features: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n,) from logits (n, K), before any temperature, and features (n, C): the higher, the stranger."""
         if self.answers is not None:

@@ -7,6 +7,7 @@ import typer
 import recyclenet
 from recyclenet.cli import (
     ablate,
+    adapt,
     augment,
     calibrate,
     convert,
@@ -56,6 +57,7 @@ app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(soup.soup)
 app.command()(stress.stress)
+app.command()(adapt.adapt)
 app.command()(calibrate.calibrate)
 app.command()(export.export)
 app.command()(convert.convert)

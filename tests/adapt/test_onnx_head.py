@@ -1,0 +1,77 @@
+"""Other weights in an exported graph: the maps' mean stays the logit, all before the head stays as it was."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from recyclenet.adapt.onnx_head import Head, open_graph, read_head, write_head
+from recyclenet.errors import RecycleNetError
+from recyclenet.predictor import Predictor, read_model
+
+
+def opened(path):
+    return open_graph(read_model(path), "it"), Predictor(path).description
+
+
+def test_the_head_that_is_read_is_the_one_that_answers(either, images):
+    graph, _ = opened(either)
+    outputs = Predictor(either).outputs(images)
+    np.testing.assert_allclose(read_head(graph, "it").logits(outputs.features), outputs.logits, atol=1e-4)
+
+
+@pytest.mark.parametrize("more", [0, 2])
+def test_another_head_answers(either, images, rng, tmp_path, more):
+    graph, description = opened(either)
+    old = Predictor(either).outputs(images)
+    count = len(description.classes) + more
+    head = Head(
+        rng.normal(size=(count, old.features.shape[1])).astype(np.float32), rng.normal(size=count).astype(np.float32)
+    )
+    classes = (*description.classes, "wood", "wool")[:count]
+    path = tmp_path / "new.onnx"
+    path.write_bytes(write_head(graph, head, replace(description, classes=classes), "it"))
+    new = Predictor(path)
+    assert new.classes == classes
+    made = new.outputs(images)
+    np.testing.assert_array_equal(made.features, old.features)
+    np.testing.assert_allclose(made.logits, head.logits(old.features), atol=1e-4)
+    np.testing.assert_allclose(made.evidence.mean(axis=(2, 3)), made.logits, atol=2e-3)
+    assert made.evidence.shape[2:] == old.evidence.shape[2:]
+    again = open_graph(path.read_bytes(), "it")
+    np.testing.assert_array_equal(read_head(again, "it").weight, head.weight)
+    # Adapting what was adapted leaves nothing of the head before.
+    twice = open_graph(write_head(again, head, new.description, "it"), "it")
+    assert sorted(item.name for item in twice.graph.initializer) == sorted(i.name for i in again.graph.initializer)
+    read = {name for node in again.graph.node for name in node.input}
+    assert {item.name for item in again.graph.initializer} <= read
+
+
+def test_models_without_such_a_head_are_refused(exported):
+    graph, _ = opened(exported)
+    for node in graph.graph.node:
+        if node.output[0] == "features":
+            node.output[0] = "something"
+        node.input[:] = ["something" if name == "features" else name for name in node.input]
+    with pytest.raises(RecycleNetError, match="gives no features: export"):
+        read_head(graph, "it")
+    graph, _ = opened(exported)
+    linear = next(node for node in graph.graph.node if node.output[0] == "logits")
+    linear.op_type = "MatMul"
+    with pytest.raises(RecycleNetError, match="not laid out"):
+        read_head(graph, "it")
+    graph, _ = opened(exported)
+    convolution = next(node for node in graph.graph.node if node.output[0] == "cam")
+    graph.graph.node.insert(0, helper.make_node("Relu", [convolution.input[1]], ["computed"]))
+    convolution.input[1] = "computed"
+    with pytest.raises(RecycleNetError, match="not in the file as numbers"):
+        read_head(graph, "it")
+    with pytest.raises(RecycleNetError, match="not a usable ONNX model"):
+        open_graph(b"\xff" * 9, "it")
+
+
+def test_the_bundled_model_has_such_a_head():
+    graph = onnx.load_from_string(read_model(None))
+    assert read_head(graph, "it").weight.shape[0] == len(Predictor().classes)
