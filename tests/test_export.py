@@ -95,3 +95,19 @@ def test_no_trace_of_the_machine_it_was_made_on(checkpoint, photos, tmp_path):
     assert b".py" not in data
     assert b"site-packages" not in read_model(None)
     assert b".py" not in read_model(None)
+
+
+def test_another_view(checkpoint, photos, tmp_path):
+    """Other views than it was trained for: the file says so, and answers as the network does for these."""
+    export(checkpoint, tmp_path / "small.onnx", photos, view=(48, 55))
+    predictor = Predictor(tmp_path / "small.onnx")
+    model, description = load_classifier(checkpoint)
+    assert (predictor.preprocess.img_size, predictor.preprocess.resize) == (48, 55)
+    assert predictor.preprocess.mean == description.preprocess.mean
+    assert predictor.description.metrics == {}
+    assert predictor.description.calibration is None
+    images = np.stack([predictor.preprocess(predictor.view(photos[0]))])
+    with torch.inference_mode():
+        wanted = model(torch.from_numpy(images)).numpy()
+    assert images.shape == (1, 3, 48, 48)
+    np.testing.assert_allclose(predictor.run(images)[0], wanted, atol=1e-4)

@@ -23,8 +23,15 @@ from tests.conftest import REPOSITORY
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 HEADINGS = re.findall(r"^#+ (.+)$", README, flags=re.MULTILINE)
 # Run by .ci/run, or by the Makefile with other words.
-BY_CI = {"make demo", "make test", "pip install -e '.[train,augment,webcam]'"}
-BY_OTHER_TESTS = {"python webcam.py --resume save/model_best.pth.tar": "original/test_webcam_command.py"}
+BY_CI = {"make demo", "make test", "pip install -e '.[train,augment,webcam,adapt]'"}
+BY_OTHER_TESTS = {
+    "python webcam.py --resume save/model_best.pth.tar": "original/test_webcam_command.py",
+    "recyclenet soup runs/1/last.safetensors runs/2/last.safetensors -o soup.safetensors": "cli/test_soup_cli.py",
+    "recyclenet calibrate model.onnx --data data/trashnet": "test_calibrate.py",
+    "recyclenet export --int8 runs/first/best.safetensors --data data/trashnet -o small.onnx": "quantize/test_job.py",
+    "recyclenet parity model.onnx small.onnx --data data/trashnet": "test_parity.py",
+    "recyclenet stress --data data/trashnet": "stress/test_stress.py",
+}
 
 
 def console_commands():

@@ -5,7 +5,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -51,7 +51,9 @@ class _AllOutputs(nn.Module):
         return self.model.forward_outputs(images)
 
 
-def export(checkpoint: str | Path, out: str | Path, photos: Sequence[AnyPhoto]) -> ExportReport:
+def export(
+    checkpoint: str | Path, out: str | Path, photos: Sequence[AnyPhoto], *, view: tuple[int, int] | None = None
+) -> ExportReport:
     """Writes `out` with input `images` (N, 3, H, W), outputs `logits` (N, K), `cam` (N, K, h, w), `features` (N, C).
 
     N is free.
@@ -60,6 +62,8 @@ def export(checkpoint: str | Path, out: str | Path, photos: Sequence[AnyPhoto]) 
         checkpoint: a checkpoint, this project's or the original's.
         out: ends in .onnx; weights and description are inside.
         photos: on which both are compared, one at a time and all at once.
+        view: img_size and resize of the exported model's preprocessing, where it shall see other views than the
+            checkpoint says; its calibration is dropped then, as it was fitted on those.
 
     Raises:
         PhotoError: a photo cannot be used.
@@ -71,6 +75,10 @@ def export(checkpoint: str | Path, out: str | Path, photos: Sequence[AnyPhoto]) 
     if Path(out).suffix != ".onnx":
         raise RecycleNetError(f"the exported file must end in .onnx, not {Path(out).name!r}")
     model, description = load_classifier(checkpoint)
+    if view is not None:
+        img_size, resize = view
+        spec = replace(description.preprocess, img_size=img_size, resize=resize)
+        description = replace(description, preprocess=spec, metrics={}, calibration=None)
     with replace_file(out) as temporary:
         _write(model, description, temporary)
         logits, cam = _differences(model, Predictor(temporary), photos)

@@ -26,6 +26,14 @@ def export(
             show_default="sample photos",
         ),
     ] = None,
+    img_size: Annotated[
+        int | None,
+        typer.Option(help="Side of the exported model's input in pixels.", show_default="the checkpoint's"),
+    ] = None,
+    resize: Annotated[
+        int | None,
+        typer.Option(help="With --img-size: shorter side before the centre crop.", show_default="img-size / 0.875"),
+    ] = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="A quarter of the size and faster: 8-bit weights and arithmetic.")
     ] = False,
@@ -52,8 +60,13 @@ def export(
     if not int8:
         if data is not None or report is not None:
             raise RecycleNetError("--data and --report go with --int8; to compare on photos of your own use --photos")
-        _export_floats(checkpoint, out, photos)
+        if img_size is None and resize is not None:
+            raise RecycleNetError("--resize goes with --img-size")
+        view = None if img_size is None else (img_size, resize or round(img_size / 0.875))
+        _export_floats(checkpoint, out, photos, view)
         return
+    if img_size is not None:
+        raise RecycleNetError("--img-size does not go with --int8: export with it first, then make that file small")
     if data is None:
         raise RecycleNetError("--int8 needs --data, a folder split into train and val, to calibrate and to compare on")
     from recyclenet.cli.export_int8 import run_int8
@@ -70,13 +83,13 @@ def export(
     run_int8(checkpoint, out, data, settings, report)
 
 
-def _export_floats(checkpoint: Path, out: Path, photos: list[str] | None) -> None:
+def _export_floats(checkpoint: Path, out: Path, photos: list[str] | None, view: tuple[int, int] | None) -> None:
     from recyclenet.cli.console import note
     from recyclenet.cli.photo_arguments import photos_or_samples
     from recyclenet.export import export as run_export
 
     paths, are_real = photos_or_samples(photos)
-    report = run_export(checkpoint, out, paths[:_MOST_PHOTOS])
+    report = run_export(checkpoint, out, paths[:_MOST_PHOTOS], view=view)
     typer.echo(
         f"{report.path}: {report.size / 1e6:.1f} MB; on {report.photos} {'photos' if are_real else 'drawn pictures'} "
         f"logits differ from the checkpoint's by at most {report.logits_difference:.1e}, evidence maps by "
