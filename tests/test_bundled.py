@@ -35,6 +35,8 @@ def test_card_says_what_is_measured(card):
     """Counts exactly; rounded figures to one unit of their last digit, which processors may round differently."""
     number = re.compile(r"\d+\.\d+")
     written, measured = CARD.read_text(encoding="utf-8"), to_markdown(card)
+    # Minutes of work, and photos that are not everywhere: measured when the card is written, not here.
+    written = re.sub(r"## Away from the white board\n.*?(?=## What it is not)", "", written, flags=re.DOTALL)
     assert number.sub("#", written) == number.sub("#", measured)
     for was, is_now in zip(number.findall(written), number.findall(measured), strict=True):
         assert abs(float(was) - float(is_now)) <= 1.01 * 10 ** -len(was.partition(".")[2]), (was, is_now)

@@ -62,7 +62,7 @@ def test_model_limits(name, low, high):
         ("label_smoothing", (0, 0.9), (-0.1, 0.91, 1)),
         ("mixup", (0, 10), (-0.1, 11)),
         ("ema_decay", (0, 0.999999), (-0.1, 1)),
-        ("views", (1, 64), (0, 65)),
+        ("views", (0, 64), (-1, 65)),
     ],
 )
 def test_recipe_limits(name, inside, outside):
@@ -115,3 +115,17 @@ def test_a_run_survives_json(name):
 def test_a_model_from_a_bad_table(table, message):
     with pytest.raises(RecycleNetError, match=message):
         from_dict(ModelConfig, table, "model")
+
+
+def test_smaller_training_views_need_new_views():
+    assert recipe(train_size=96, trained_stages=2, views=0).train_size == 96
+    with pytest.raises(RecycleNetError, match="train_size needs views made anew each epoch"):
+        recipe(train_size=96, trained_stages=2, views=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [({}, False), ({"keep": 0.1}, True), ({"trained_stages": 0}, True), ({"start": "probe"}, False)],
+)
+def test_recipes_that_build_on_pretrained_weights(changes, wanted):
+    assert recipe(**changes).needs_pretrained is wanted

@@ -110,3 +110,23 @@ def test_workers_that_do_not_fork_make_the_same_views(class_folders):
 
 def _view_in_a_worker(data):
     return data[1, 5][0].numpy()
+
+
+def test_camera_views_are_strong_views_made_worse():
+    """The same chance gives the same view; about one in six shows none of the faults, and then it is the strong one."""
+    strong, camera = create_transform("strong", SPEC), create_transform("camera", SPEC)
+    assert torch.equal(seeded(camera, PHOTO, 3), seeded(camera, PHOTO, 3))
+    views = [seeded(camera, PHOTO, seed) for seed in range(60)]
+    assert {tuple(view.shape) for view in views} == {(3, 48, 48)}
+    assert all(torch.isfinite(view).all() for view in views)
+    # Some photos lose their detail, as strong views never do.
+    detail = [float(view.diff(dim=2).abs().mean()) for view in views]
+    sharp = [float(seeded(strong, PHOTO, seed).diff(dim=2).abs().mean()) for seed in range(60)]
+    assert min(detail) < 0.6 * min(sharp)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_each_fault_of_a_camera_keeps_size_and_mode(seed):
+    torch.manual_seed(seed)
+    worse = transforms._camera(PHOTO.resize((48, 48)))
+    assert (worse.size, worse.mode) == ((48, 48), "RGB")
