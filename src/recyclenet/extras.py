@@ -6,6 +6,7 @@ from recyclenet.errors import MissingExtraError
 
 _NEEDED = {
     "augment": ("albumentations", "albucore"),
+    "serve": ("fastapi", "uvicorn", "python_multipart"),
     "train": ("torch", "torchvision", "timm", "safetensors", "onnx", "onnxscript", "matplotlib", "tensorboard"),
     "webcam": ("cv2",),
 }
