@@ -66,12 +66,12 @@ def serve(
         feedback_bytes=int(max_feedback_mib * MIB),
     )
     Guard(api_key)  # a key that cannot be sent is a mistake to hear of now
-    predictor = Predictor(model, threads=1)  # many photos at once instead of many threads for one
-    if predictor.description.calibration is None:
-        note(f"{predictor.name} has no calibration: no doubt is shown; 'recyclenet calibrate' adds it")
-    answerer = Answerer(predictor, load_rules(rules), limits.pixels)
-    store = None if feedback is None else FeedbackStore(feedback, predictor.classes, limits.feedback_bytes)
-    with listen(host, port) as bound:
+    with listen(host, port) as bound:  # first, since a port that is taken is known at once and a model is not
+        predictor = Predictor(model, threads=1)  # many photos at once instead of many threads for one
+        if predictor.description.calibration is None:
+            note(f"{predictor.name} has no calibration: no doubt is shown; 'recyclenet calibrate' adds it")
+        answerer = Answerer(predictor, load_rules(rules), limits.pixels)
+        store = None if feedback is None else FeedbackStore(feedback, predictor.classes, limits.feedback_bytes)
         if not is_private(bound) and api_key is None:
             note(f"warning: everybody who can reach {host} can use this; --api-key keeps it for those who have the key")
         typer.echo(f"RecycleNet is at {address_of(bound)} (Ctrl-C ends it)")

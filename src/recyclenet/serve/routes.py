@@ -58,14 +58,15 @@ def add_routes(router: APIRouter, service: Service) -> None:
         """Classes, input, bins, limits, and how good the model is."""
         return JSONResponse(model)
 
-    @router.api_route("/healthz", methods=["GET", "HEAD"], summary="Whether the server runs", response_model=Status)
+    @router.head("/healthz", include_in_schema=False)
+    @router.get("/healthz", summary="Whether the server runs", response_model=Status)
     async def healthz() -> JSONResponse:
         """For whoever restarts it."""
         return JSONResponse({"status": "ok"})
 
-    @router.api_route(
+    @router.head("/readyz", include_in_schema=False)
+    @router.get(
         "/readyz",
-        methods=["GET", "HEAD"],
         summary="Whether it takes photos",
         response_model=Status,
         responses=problems(s503="Starting or stopping."),

@@ -1,0 +1,155 @@
+"""A real server process: its start, load and end."""
+
+import http.client
+import json
+import runpy
+import signal
+import socket
+import time
+
+import pytest
+
+from recyclenet.serve.server import address_of, is_private, listen
+from tests.conftest import REPOSITORY
+from tests.serve.conftest import ServerProcess
+
+
+def ready(server):
+    end = time.monotonic() + 120
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+        connection.request("GET", "/readyz")
+        status = connection.getresponse().status
+        connection.close()
+        if status == 200:
+            return
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_under_more_load_than_it_takes_there_are_only_503_and_memory_stays_flat(server, photo):
+    load = runpy.run_path(str(REPOSITORY / "results" / "serve" / "load.py"))["load"]
+    ready(server)
+    load(server.address, [photo], 30, 8)
+    figures = load(server.address, [photo], 60, 8, server.process.pid)
+    assert figures["errors"] == []
+    assert figures["statuses"].keys() == {"200", "503"}
+    assert sum(figures["statuses"].values()) == 60
+    assert figures["ms"]["p50"] <= figures["ms"]["p95"] <= figures["ms"]["p99"]
+    memory = figures["memory_kib"]
+    assert memory["after"] - memory["before"] < 16 * 1024
+
+
+def test_no_torch_in_the_process(server):
+    ready(server)
+    with open(f"/proc/{server.process.pid}/maps") as maps:
+        loaded = maps.read()
+    assert "onnxruntime" in loaded
+    assert "torch" not in loaded
+
+
+def test_the_rest_of_a_refused_body_is_not_kept_and_the_answer_arrives(server):
+    ready(server)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+    connection.request("POST", "/v1/classify", iter([bytes(1_000_000)] * 23), {"Content-Type": "image/jpeg"})
+    response = connection.getresponse()
+    assert response.status == 413
+    assert json.loads(response.read())["status"] == 413
+    connection.close()
+
+
+def test_sigterm_lets_requests_end(photo):
+    server = ServerProcess("--workers", 1)
+    ready(server)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+    connection.putrequest("POST", "/v1/classify")
+    connection.putheader("Content-Type", "image/jpeg")
+    connection.putheader("Content-Length", str(len(photo)))
+    connection.endheaders()
+    connection.send(photo[:3000])
+    time.sleep(0.5)
+    server.process.send_signal(signal.SIGTERM)
+    wait_for_closed_door(server.port)
+    connection.send(photo[3000:])
+    response = connection.getresponse()
+    assert response.status == 200
+    assert json.loads(response.read())["results"][0]["label"] == "glass"
+    connection.close()
+    assert server.process.wait(60) == -signal.SIGTERM
+    assert server.process.stderr.read() == ""
+
+
+def wait_for_closed_door(port):
+    end = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=60).close()
+        except ConnectionError:
+            return
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_port_that_is_taken(run):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        code, out, err = run("serve", "--port", other.getsockname()[1])
+    assert (code, out) == (2, "")
+    assert err.startswith("error: cannot listen on 127.0.0.1, port ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--port", 70_000], "--port must lie between"),
+        (["--host", "no.such.host.invalid"], "--host no.such.host.invalid"),
+        (["--workers", 0], "workers must lie between"),
+        (["--max-mib", "nan"], "most bytes"),
+        (["--api-key", ""], "API key"),
+        (["--api-key", "schlüssel"], "API key"),
+        (["--port", 0, "--model", "none.onnx"], "no model at none.onnx"),
+        (["--port", 0, "--rules", "mine"], "unknown rules"),
+    ],
+)
+def test_mistakes_are_one_line(run, arguments, message):
+    code, _, err = run("serve", *arguments)
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_without_the_extra(run, monkeypatch):
+    monkeypatch.setattr("recyclenet.extras.find_spec", lambda name: None)
+    code, _, err = run("serve")
+    assert code == 2
+    assert "pip install 'recyclenet[serve]'" in err
+
+
+@pytest.mark.parametrize(
+    ("host", "private", "address"),
+    [("127.0.0.1", True, "http://127.0.0.1:"), ("0.0.0.0", False, "http://localhost:"), ("localhost", True, "http://")],
+)
+def test_who_can_reach_it(host, private, address):
+    with listen(host, 0) as bound:
+        assert is_private(bound) is private
+        assert address_of(bound).startswith(address)
+        assert not address_of(bound).endswith(":0")
+
+
+def test_a_warning_where_everybody_is_let_in(run, monkeypatch):
+    monkeypatch.setattr("recyclenet.serve.server.serve_app", lambda *_: None)  # it would answer for ever
+    for arguments, warned in (
+        (["--host", "0.0.0.0"], True),
+        (["--host", "0.0.0.0", "--api-key", "k"], False),
+        ([], False),
+    ):
+        code, out, err = run("serve", "--port", 0, *arguments)
+        assert code == 0
+        assert "RecycleNet is at http://" in out
+        assert ("warning: everybody" in err) is warned
+
+
+def test_help_loads_nothing_heavy(run):
+    code, out, _ = run("serve", "--help")
+    assert code == 0
+    assert "--feedback" in out
