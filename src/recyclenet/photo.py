@@ -128,7 +128,7 @@ def read_photo_file(path: Path, label: str) -> bytes:
 def _decode(image: Image.Image, label: str, min_side: int | None, max_pixels: int) -> Image.Image:
     width, height = image.size
     if width * height > (most := min(max_pixels, MAX_PIXELS)):
-        limit = f"{most / 1e6:.3g} megapixels"
+        limit = f"{most / 1e6:g} megapixels"
         raise PhotoError(label, f"{width}×{height} is more than the limit of {limit}; make it smaller first")
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise PhotoError(label, f"{width}×{height} is too narrow: at most {MAX_ASPECT} times as long as wide")

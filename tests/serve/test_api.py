@@ -8,6 +8,7 @@ from PIL import Image
 
 from recyclenet.predictor import Predictor
 from recyclenet.serve.shell import SECURITY_HEADERS
+from tests.test_photo import HEIC
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -74,6 +75,10 @@ def test_other_formats(client, photo, tmp_path, kind):
         opened.save(tmp_path / "other", kind)
     response = client.post("/v1/classify", content=(tmp_path / "other").read_bytes())
     assert response.json()["results"][0]["label"] == "glass"
+
+
+def test_heic(client):
+    assert client.post("/v1/classify", content=HEIC, headers={"Content-Type": "image/heic"}).status_code == 200
 
 
 def test_the_model_describes_itself_without_its_folder(make_client, tmp_path, predictor):

@@ -1,9 +1,9 @@
 """What visitors correct becomes a data folder."""
 
 import hashlib
-import io
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -11,6 +11,7 @@ from recyclenet.data.folder import open_photo_folder, split_photo_folder
 from recyclenet.errors import RecycleNetError
 from recyclenet.photo import load_photo
 from recyclenet.serve.feedback import FeedbackStore
+from recyclenet.serve.problems import Problem
 from tests.conftest import COLOURS
 from tests.serve.test_api import JPEG, assert_problem
 
@@ -61,12 +62,23 @@ def test_the_last_word_counts_and_no_empty_folder_stays(tmp_path):
     assert not names
 
 
-def test_a_full_folder_counts_what_was_there(make_client, tmp_path, photo):
-    size = len((tmp_path / FeedbackStore(tmp_path, ("glass",), 10**6).save("glass", picture("red"))).name)
-    assert size == 64
-    client = make_client(feedback=tmp_path, feedback_bytes=1000)
-    assert "MiB" in assert_problem(client.post("/v1/feedback?label=glass", content=photo, headers=JPEG), 507)
-    assert len(list(tmp_path.rglob("*.jpg"))) == 1
+def test_a_full_folder_counts_what_was_there(tmp_path):
+    def size(folder):
+        return sum(path.stat().st_size for path in folder.rglob("*.jpg"))
+
+    FeedbackStore(tmp_path / "two", ("glass", "metal"), 10**6).save("glass", picture("blue"))
+    FeedbackStore(tmp_path / "one", ("glass", "metal"), 10**6).save("glass", picture("red"))
+    both = size(tmp_path / "one") + size(tmp_path / "two")
+    with pytest.raises(Problem) as refused:
+        FeedbackStore(tmp_path / "one", ("glass", "metal"), both - 1).save("metal", picture("blue"))
+    assert refused.value.status_code == 507
+    assert [path.parent.name for path in (tmp_path / "one").rglob("*.jpg")] == ["glass"]
+    full = FeedbackStore(tmp_path / "one", ("glass", "metal"), both)
+    full.save("metal", picture("blue"))
+    assert size(tmp_path / "one") == both
+    full.save("glass", picture("blue"))  # moved: nothing is added
+    with pytest.raises(Problem):
+        full.save("glass", picture("green"))
 
 
 def test_large_photos_become_smaller(tmp_path):
@@ -95,6 +107,5 @@ def test_classes_that_cannot_be_folders_are_refused_at_the_start(tmp_path, name)
 def test_pixels_stay_what_they_were_but_for_jpeg(tmp_path, trashnet):
     original = load_photo(trashnet / "dataset-resized/paper/paper3.jpg")
     name = FeedbackStore(tmp_path, ("paper",), 10**9).save("paper", original)
-    kept = load_photo(io.BytesIO((tmp_path / "paper" / f"{name}.jpg").read_bytes()).getvalue())
-    difference = [abs(a - b) for a, b in zip(original.tobytes(), kept.tobytes(), strict=True)]
-    assert sum(difference) / len(difference) < 2
+    kept = load_photo(tmp_path / "paper" / f"{name}.jpg")
+    assert np.abs(np.asarray(original, int) - np.asarray(kept, int)).mean() < 2

@@ -112,7 +112,7 @@ def test_media_types_that_no_photo_has(client, photo, headers):
     assert_problem(client.post("/v1/classify", content=photo, headers=headers), 415)
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "C:\\x", "a\u202eb.jpg", "x" * 5000, "<script>"])
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "C:\\x", "a\u202eb.jpg", "x" * 2000, "<script>"])
 def test_a_files_name_is_only_ever_shown(make_client, tmp_path, photo, name):
     client = make_client(feedback=tmp_path / "kept")
     shown = client.post("/v1/classify", files={"file": (name, photo)}).json()["results"][0]["name"]

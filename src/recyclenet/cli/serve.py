@@ -35,11 +35,11 @@ def serve(
         int | None, typer.Option(help="Photos answered at the same time.", show_default="one a core")
     ] = None,
     queue: Annotated[int, typer.Option(help="Requests that may wait; one more is refused with 503.")] = 16,
-    max_mib: Annotated[float, typer.Option(help="The most MiB a request.")] = 20,
-    max_megapixels: Annotated[float, typer.Option(help="The most megapixels a photo.")] = 40,
+    max_mib: Annotated[int, typer.Option(help="The most MiB a request.")] = 20,
+    max_megapixels: Annotated[int, typer.Option(help="The most megapixels a photo.")] = 40,
     max_files: Annotated[int, typer.Option(help="The most photos a request.")] = 16,
     max_seconds: Annotated[float, typer.Option(help="The most time a request.")] = 30,
-    max_feedback_mib: Annotated[float, typer.Option(help="The most MiB of feedback.")] = 1024,
+    max_feedback_mib: Annotated[int, typer.Option(help="The most MiB of feedback.")] = 1024,
 ) -> None:
     """Answer in a web page and over HTTP. Ctrl-C ends it when the requests in flight are answered."""
     from recyclenet.extras import require_extra
@@ -57,13 +57,13 @@ def serve(
     from recyclenet.serve.service import Service
 
     limits = Limits(
-        body_bytes=int(max_mib * MIB),
-        pixels=int(max_megapixels * 1e6),
+        body_bytes=max_mib * MIB,
+        pixels=max_megapixels * 1_000_000,
         files=max_files,
         seconds=max_seconds,
         workers=_cores() if workers is None else workers,
         queue=queue,
-        feedback_bytes=int(max_feedback_mib * MIB),
+        feedback_bytes=max_feedback_mib * MIB,
     )
     Guard(api_key)  # a key that cannot be sent is a mistake to hear of now
     with listen(host, port) as bound:  # first, since a port that is taken is known at once and a model is not

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from recyclenet.errors import RecycleNetError
 
 _SILENCE_SECONDS = 15.0
-_LINGER_SECONDS = 5.0
+_LINGER_SECONDS = 30.0
 _GRACE_SECONDS = 5
 
 
@@ -22,7 +22,7 @@ class ImpatientH11(H11Protocol):
     """uvicorn's HTTP/1.1, but a connection that only holds its place is closed.
 
     That is one whose first request has no whole header after 15 seconds, and one that still sends the body of a
-    request 5 seconds after it was answered (with an error: what was not refused was read to its end).
+    request 30 seconds after it was answered (with an error: what was not refused was read to its end).
     """
 
     def connection_made(self, transport: Any) -> None:
