@@ -508,7 +508,7 @@ def test_errors_call_the_photo_by_its_name(tmp_path):
 
 
 def test_running_out_of_memory_is_an_error_of_the_photo(monkeypatch):
-    def no_memory(image: Image.Image, label: str, min_side: int | None) -> Image.Image:
+    def no_memory(*_: object) -> Image.Image:
         raise MemoryError
 
     monkeypatch.setattr(photo, "_decode", no_memory)

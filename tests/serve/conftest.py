@@ -81,6 +81,10 @@ class ServerProcess:
 
     def end(self):
         self.process.terminate()
+        return self.wait()
+
+    def wait(self):
+        """(exit code, what it printed after the first line, standard error) once it has ended."""
         output = self.process.communicate(timeout=180)
         return self.process.returncode, *output
 
