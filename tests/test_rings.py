@@ -32,7 +32,7 @@ FOREIGN = {
     1: {"numpy", "PIL", "onnxruntime", "platformdirs", "pi_heif"},
     2: {"numpy", "PIL", "scipy", "torch", "torchvision", "timm", "safetensors"},
     3: {"numpy", "PIL", "torch", "timm", "safetensors", "onnx", "matplotlib", "rich", "albumentations", "cv2"},
-    4: {"typer", "rich", "fastapi", "starlette", "pydantic", "python_multipart", "uvicorn", "h11"},
+    4: {"typer", "rich", "fastapi", "starlette", "pydantic", "python_multipart", "uvicorn"},
 }
 # Read when a checkpoint is evaluated or a card asks for stress, never otherwise.
 EXCEPTIONS = {("evaluate", "checkpoint_model"), ("model_card", "stress.job"), ("stress.lines", "stress.job")}

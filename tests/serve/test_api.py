@@ -165,6 +165,8 @@ def test_the_key(make_client, photo):
     ("headers", "status"),
     [
         ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),  # another port of this machine
+        ({"Sec-Fetch-Site": "none"}, 200),
         ({"Sec-Fetch-Site": "same-origin", "Origin": "http://elsewhere"}, 200),
         ({"Origin": "http://elsewhere"}, 403),
         ({"Origin": "null"}, 403),

@@ -7,11 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
-from recyclenet.serve.server import address_of, is_private, listen
+from recyclenet.serve.server import address_of, is_private, listen, make_server
 from tests.conftest import REPOSITORY
 from tests.serve.conftest import ServerProcess
 
@@ -91,6 +92,57 @@ def wait_for_closed_door(port):
         time.sleep(0.05)
 
 
+@pytest.fixture
+def thread_server(make_client, monkeypatch):
+    """A server in a thread of this process, with less patience; gives its port."""
+    monkeypatch.setattr("recyclenet.serve.server._SILENCE_SECONDS", 0.4)
+    monkeypatch.setattr("recyclenet.serve.server._LINGER_SECONDS", 0.8)
+    with listen("127.0.0.1", 0) as bound:
+        running = make_server(make_client(body_bytes=2000).app, 5)
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]})
+        thread.start()
+        while not running.started:
+            time.sleep(0.01)
+        yield bound.getsockname()[1]
+        running.should_exit = True
+        thread.join()
+
+
+HEAD = b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "answers"),
+    [
+        (b"", b"", 0),
+        (b"GET /healthz HTTP/1.1\r\nX-A: ", b"a", 0),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /", b"a", 1),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"800\r\n" + bytes(0x800) + b"\r\n", 1),
+    ],
+    ids=["silent", "endless header", "endless second header", "endless body"],
+)
+def test_connections_that_only_hold_a_place_are_closed(thread_server, first, then, answers):
+    with socket.create_connection(("127.0.0.1", thread_server), timeout=60) as connection:
+        connection.sendall(first)
+        received = bytearray()
+        connection.settimeout(0.05)
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                connection.sendall(then)
+                data = connection.recv(65_536)
+                if not data:
+                    break
+                received += data
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        else:
+            pytest.fail("the connection was left open")
+    assert received.count(b"HTTP/1.1 ") == answers
+
+
 def test_a_port_that_is_taken(run):
     with socket.create_server(("127.0.0.1", 0)) as other:
         code, out, err = run("serve", "--port", other.getsockname()[1])
@@ -139,7 +191,7 @@ def test_who_can_reach_it(host, private, address):
 
 
 def test_a_warning_where_everybody_is_let_in(run, monkeypatch):
-    monkeypatch.setattr("recyclenet.serve.server.serve_app", lambda *_: None)  # it would answer for ever
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # it would answer for ever
     for arguments, warned in (
         (["--host", "0.0.0.0"], True),
         (["--host", "0.0.0.0", "--api-key", "k"], False),

@@ -53,7 +53,7 @@ def serve(
     from recyclenet.serve.feedback import FeedbackStore
     from recyclenet.serve.guard import Guard
     from recyclenet.serve.limits import MIB, Limits
-    from recyclenet.serve.server import address_of, is_private, listen, serve_app
+    from recyclenet.serve.server import address_of, is_private, listen, make_server
     from recyclenet.serve.service import Service
 
     limits = Limits(
@@ -74,8 +74,9 @@ def serve(
         store = None if feedback is None else FeedbackStore(feedback, predictor.classes, limits.feedback_bytes)
         if not is_private(bound) and api_key is None:
             note(f"warning: everybody who can reach {host} can use this; --api-key keeps it for those who have the key")
+        server = make_server(build_app(Service(answerer, limits, api_key, store)), limits.seconds)
         typer.echo(f"RecycleNet is at {address_of(bound)} (Ctrl-C ends it)")
-        serve_app(build_app(Service(answerer, limits, api_key, store)), bound, limits.seconds)
+        server.run(sockets=[bound])
 
 
 def _cores() -> int:

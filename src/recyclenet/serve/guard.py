@@ -52,7 +52,7 @@ class Guard:
             raise Problem(
                 401,
                 "an API key is needed: send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'",
-                **{"WWW-Authenticate": "Bearer"},
+                headers={"WWW-Authenticate": "Bearer"},
             )
 
 
@@ -60,7 +60,7 @@ def _is_foreign(request: Request) -> bool:
     """Whether a browser sends it for another site's page, which could otherwise post forms even to 127.0.0.1."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
-        return site == "cross-site"
+        return site not in ("same-origin", "none")  # none: the person themselves
     # Browsers leave that header out where the connection is plain http to another machine.
     origin = request.headers.get("origin")
     try:

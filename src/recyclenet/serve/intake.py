@@ -22,7 +22,7 @@ def check_media_type(request: Request) -> None:
         raise Problem(
             415,
             f"expected a photo with the Content-Type image/…, or {FORM} with files, not {kind[:60]}",
-            **{"Accept-Post": f"image/*, {FORM}"},
+            headers={"Accept-Post": f"image/*, {FORM}"},
         )
 
 

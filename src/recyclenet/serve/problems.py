@@ -12,12 +12,20 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(HTTPException):
-    """An answer with an error's status. `detail` is one line for people; `retry_after` in whole seconds."""
+    """An answer with an error's status.
 
-    def __init__(self, status: int, detail: str, *, retry_after: int | None = None, **headers: str) -> None:
-        if retry_after is not None:
-            headers["Retry-After"] = str(retry_after)
-        super().__init__(status, detail, headers or None)
+    Args:
+        status: of HTTP.
+        detail: one line for people.
+        retry_after: whole seconds after which it may go better.
+        headers: others that go with it.
+    """
+
+    def __init__(
+        self, status: int, detail: str, *, retry_after: int | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        retry = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        super().__init__(status, detail, {**(headers or {}), **retry} or None)
 
 
 def problem_document(status: int, detail: str) -> dict[str, Any]:

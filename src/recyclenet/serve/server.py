@@ -1,15 +1,14 @@
 """The process that listens: a socket of its own, uvicorn on it, and an end that loses no request."""
 
+import asyncio
 import errno
 import ipaddress
 import socket
-from collections.abc import Callable
 from typing import Any
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from recyclenet.errors import RecycleNetError
 
@@ -21,24 +20,35 @@ _GRACE_SECONDS = 5
 class ImpatientH11(H11Protocol):
     """uvicorn's HTTP/1.1, but a connection that only holds its place is closed.
 
-    That is one whose first request has no whole header after 15 seconds, and one that still sends the body of a
-    request 30 seconds after it was answered (with an error: what was not refused was read to its end).
+    The first request must have come with all its headers 15 seconds after the connection, the next one 30 seconds
+    after the last answer. So long may also the rest of a body come that was refused; it is thrown away.
     """
+
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """See `asyncio.Protocol`."""
         super().connection_made(transport)
-        self.loop.call_later(_SILENCE_SECONDS, self._close_if, lambda: self.cycle is None)
+        self._expect_a_request(_SILENCE_SECONDS)
 
     def on_response_complete(self) -> None:
         """The last byte of an answer has gone out."""
         super().on_response_complete()
-        cycle = self.cycle
-        if self.conn.their_state is h11.SEND_BODY:
-            self.loop.call_later(_LINGER_SECONDS, self._close_if, lambda: self.cycle is cycle and cycle.more_body)
+        self._expect_a_request(_LINGER_SECONDS)
 
-    def _close_if(self, is_idle: Callable[[], bool]) -> None:
-        if is_idle() and not self.transport.is_closing():
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def _expect_a_request(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(seconds, self._close_without, self.cycle)
+
+    def _close_without(self, last: RequestResponseCycle | None) -> None:
+        if self.cycle is last:
             self.transport.close()
 
 
@@ -91,12 +101,11 @@ def is_private(bound: socket.socket) -> bool:
     return ipaddress.ip_address(bound.getsockname()[0]).is_loopback
 
 
-def serve_app(app: ASGIApp, bound: socket.socket, seconds: float) -> None:
-    """Answers until SIGINT or SIGTERM comes; then takes nothing new, and ends when what is in flight is answered.
+def make_server(app: ASGIApp, seconds: float) -> uvicorn.Server:
+    """A server that on SIGINT or SIGTERM takes nothing new, and ends when what is in flight is answered.
 
     Args:
         app: the application.
-        bound: where to listen.
         seconds: the most that a request takes; after this and a little more those left are cut off.
     """
     config = uvicorn.Config(
@@ -111,4 +120,4 @@ def serve_app(app: ASGIApp, bound: socket.socket, seconds: float) -> None:
         backlog=_BACKLOG,
         timeout_graceful_shutdown=int(seconds) + _GRACE_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[bound])
+    return uvicorn.Server(config)
