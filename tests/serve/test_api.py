@@ -129,6 +129,7 @@ def test_openapi_lists_every_address_and_the_docs_show_it_without_other_sites(cl
     assert set(openapi["paths"]) == {"/v1/classify", "/v1/model", "/healthz", "/readyz", "/metrics"}
     body = openapi["paths"]["/v1/classify"]["post"]["requestBody"]["content"]
     assert set(body) == {"image/*", "application/octet-stream", "multipart/form-data"}
+    assert "security" not in openapi["paths"]["/v1/model"]["get"]
     page = client.get("/docs").text
     assert all(f"{path}</code>" in page for path in openapi["paths"])
     assert "://" not in page
@@ -159,6 +160,8 @@ def test_the_key(make_client, photo):
     assert_problem(client.get("/v1/model"), 401)
     assert_problem(client.get("/metrics"), 401)
     assert all(client.get(address).status_code == 200 for address in ("/", "/healthz", "/readyz", "/docs"))
+    described = client.get("/openapi.json").json()["paths"]["/v1/model"]["get"]["security"]
+    assert {name for item in described for name in item} == {"APIKeyHeader", "HTTPBearer"}
 
 
 @pytest.mark.parametrize(

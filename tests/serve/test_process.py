@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from importlib.util import find_spec
 
 import pytest
 
@@ -90,6 +91,25 @@ def wait_for_closed_door(port):
             return
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+@pytest.mark.skipif(find_spec("schemathesis") is None, reason="schemathesis is not installed")
+def test_what_the_description_promises_holds(server, tmp_path):
+    """Requests made from /openapi.json by a program that knows nothing else of the service."""
+    ready(server)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.address}/openapi.json"),
+            *("--checks", "all", "--max-examples", "30", "--seed", "1", "--no-color", "--continue-on-failure"),
+            # No schema can say which bytes are a photo.
+            *("--exclude-checks", "positive_data_acceptance"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert "6 selected / 6 total" in done.stdout
 
 
 @pytest.fixture

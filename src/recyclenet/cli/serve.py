@@ -51,7 +51,7 @@ def serve(
     from recyclenet.serve.answer import Answerer
     from recyclenet.serve.app import build_app
     from recyclenet.serve.feedback import FeedbackStore
-    from recyclenet.serve.guard import Guard
+    from recyclenet.serve.guard import check_key
     from recyclenet.serve.limits import MIB, Limits
     from recyclenet.serve.server import address_of, is_private, listen, make_server
     from recyclenet.serve.service import Service
@@ -65,7 +65,7 @@ def serve(
         queue=queue,
         feedback_bytes=max_feedback_mib * MIB,
     )
-    Guard(api_key)  # a key that cannot be sent is a mistake to hear of now
+    check_key(api_key)  # a key that cannot be sent is a mistake to hear of now
     with listen(host, port) as bound:  # first, since a port that is taken is known at once and a model is not
         predictor = Predictor(model, threads=1)  # many photos at once instead of many threads for one
         if predictor.description.calibration is None:

@@ -24,6 +24,7 @@ class FeedbackStore:
     """A folder with a folder for each class in it, `CLASS/SHA-256.jpg`. Safe to share between threads.
 
     Attributes:
+        classes: as given.
         kept_side: a photo's shorter side is made this long if it is longer: four times what models look at.
 
     Args:
@@ -41,7 +42,7 @@ class FeedbackStore:
         for name in classes:
             _check_folder_name(name)
         self._folder = make_folder(folder)
-        self._classes = classes
+        self.classes = classes
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._bytes = sum(path.stat().st_size for path in find_photos(self._folder))
@@ -55,13 +56,13 @@ class FeedbackStore:
         Raises:
             Problem: 422 for a class that the model does not have, 507 where the folder is full.
         """
-        if label not in self._classes:
-            raise Problem(422, f"label must be one of {', '.join(self._classes)}")
+        if label not in self.classes:
+            raise Problem(422, f"label must be one of {', '.join(self.classes)}")
         data = _encoded(photo, self.kept_side)
         digest = hashlib.sha256(data).hexdigest()
         with self._lock:
             target = self._folder / label / f"{digest}.jpg"
-            others = [self._folder / name / target.name for name in self._classes if name != label]
+            others = [self._folder / name / target.name for name in self.classes if name != label]
             moved = [path for path in others if path.is_file()]
             if not target.exists():
                 if self._bytes + len(data) > self._max_bytes and not moved:

@@ -1,11 +1,15 @@
 """The files of a multipart/form-data body that has been received whole."""
 
+import logging
 from typing import NamedTuple
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from recyclenet.serve.problems import Problem
+
+# It writes a line for every odd byte, which strangers could fill a disk with.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 _OTHER_FIELDS = 16
 """Form fields that are no files and are passed over; more of them serve no purpose."""

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from recyclenet.serve import metrics
 from recyclenet.serve.describe import described_model
 from recyclenet.serve.feedback import FeedbackStore
-from recyclenet.serve.guard import Guard
+from recyclenet.serve.guard import guards
 from recyclenet.serve.problems import Problem
 from recyclenet.serve.schemas import Answers, Kept, ModelShown, Status, photo_body, problems
 from recyclenet.serve.service import Service
@@ -26,7 +26,7 @@ _REFUSALS = {
 
 def add_routes(router: APIRouter, service: Service) -> None:
     """The interface of a service; feedback only where it has a place for it."""
-    guarded = [Depends(Guard(service.api_key))]
+    guarded = guards(service.api_key)
     model = described_model(service)
 
     @router.post(
@@ -34,7 +34,7 @@ def add_routes(router: APIRouter, service: Service) -> None:
         summary="What is on photos, and in which bin it goes",
         response_model=Answers,
         responses=problems(**_REFUSALS),
-        openapi_extra=photo_body(form_too=True),
+        openapi_extra=photo_body(service.limits.files),
         dependencies=guarded,
     )
     async def classify(
@@ -90,15 +90,17 @@ def add_routes(router: APIRouter, service: Service) -> None:
 
 
 def _add_feedback(router: APIRouter, service: Service, store: FeedbackStore, guarded: list[Any]) -> None:
+    right_class = Query(description="The right class.", json_schema_extra={"enum": [*store.classes]})
+
     @router.post(
         "/v1/feedback",
         summary="That was wrong: keep the photo with its right class",
         status_code=201,
         response_model=Kept,
         responses=problems(**_REFUSALS, s507="The folder is full."),
-        openapi_extra=photo_body(form_too=True),
+        openapi_extra=photo_body(1),
         dependencies=guarded,
     )
-    async def keep(request: Request, label: Annotated[str, Query(description="The right class.")]) -> JSONResponse:
+    async def keep(request: Request, label: Annotated[str, right_class]) -> JSONResponse:
         """Send one photo as the body, or as the one file of a form."""
         return JSONResponse({"label": label, "sha256": await service.keep(request, label, store)}, 201)

@@ -104,11 +104,10 @@ def problems(**statuses: str) -> dict[int | str, dict[str, Any]]:
     return {int(name[1:]): {"description": text, "content": content} for name, text in statuses.items()}
 
 
-def photo_body(form_too: bool) -> dict[str, Any]:
-    """OpenAPI's request body: a photo, or (`form_too`) a form with files."""
+def photo_body(max_files: int) -> dict[str, Any]:
+    """OpenAPI's request body: a photo, or a form with files."""
     binary = {"type": "string", "format": "binary"}
-    content: dict[str, Any] = {"image/*": {"schema": binary}, "application/octet-stream": {"schema": binary}}
-    if form_too:
-        files = {"type": "object", "properties": {"file": {"type": "array", "items": binary}}}
-        content["multipart/form-data"] = {"schema": files}
-    return {"requestBody": {"required": True, "content": content}}
+    files = {"type": "array", "items": binary, "minItems": 1, "description": f"At most {max_files}."}
+    form = {"type": "object", "properties": {"file": files}, "required": ["file"]}
+    kinds = {"image/*": binary, "application/octet-stream": binary, "multipart/form-data": form}
+    return {"requestBody": {"required": True, "content": {kind: {"schema": schema} for kind, schema in kinds.items()}}}
