@@ -115,8 +115,8 @@ def test_what_the_description_promises_holds(server, tmp_path):
 @pytest.fixture
 def thread_server(make_client, monkeypatch):
     """A server in a thread of this process, with less patience; gives its port."""
-    monkeypatch.setattr("recyclenet.serve.server._SILENCE_SECONDS", 0.4)
-    monkeypatch.setattr("recyclenet.serve.server._LINGER_SECONDS", 0.8)
+    monkeypatch.setattr("recyclenet.serve.server._SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr("recyclenet.serve.server._LINGER_SECONDS", 1.0)
     with listen("127.0.0.1", 0) as bound:
         running = make_server(make_client(body_bytes=2000).app, 5)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]})

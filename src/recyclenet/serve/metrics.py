@@ -1,7 +1,7 @@
 """Counts of what the server does, in the text format that Prometheus reads."""
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -22,7 +22,7 @@ class Metrics:
         self._answers: Counter[tuple[str, str]] = Counter()
         self._feedback: Counter[str] = Counter()
         self._buckets: dict[str, list[int]] = {}
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """A request has ended."""
@@ -31,7 +31,7 @@ class Metrics:
             self._rejected[status] += 1
         buckets = self._buckets.setdefault(route, [0] * (len(_BUCKETS) + 1))
         buckets[bisect_left(_BUCKETS, seconds)] += 1
-        self._seconds[route] += seconds  # type: ignore[assignment]  # a Counter of floats
+        self._seconds[route] += seconds
 
     def answer(self, label: str, state: str) -> None:
         """A photo was answered."""
