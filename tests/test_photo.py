@@ -153,6 +153,11 @@ def test_exif_orientation_of_jpeg(orientation):
         assert near(picture.getpixel(place), colour, 20)
 
 
+def test_what_was_turned_is_not_turned_again():
+    turned = load_photo(encode(stored_as(quadrants(), 6), "PNG", exif=exif_with(6)))
+    assert np.array_equal(np.asarray(photo.upright_rgb(turned)), np.asarray(turned))
+
+
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
 def test_unknown_orientation_changes_nothing(orientation):
     data = encode(Image.fromarray(quadrants()), "PNG", exif=exif_with(orientation))
@@ -398,6 +403,13 @@ def test_a_small_file_that_claims_too_many_pixels(header, size):
         load_photo(header(*size))
 
 
+def test_a_smaller_limit_of_pixels():
+    data = encode(plain(RED, size=(40, 30)), "PNG")
+    assert load_photo(data, max_pixels=1200).size == (40, 30)
+    with pytest.raises(PhotoError, match="40×30 is more than the limit"):
+        load_photo(data, max_pixels=1199)
+
+
 def test_40_megapixels_are_not_too_many():
     with pytest.raises(PhotoError, match="damaged or truncated"):
         load_photo(png_header(8000, 5000))
@@ -496,7 +508,7 @@ def test_errors_call_the_photo_by_its_name(tmp_path):
 
 
 def test_running_out_of_memory_is_an_error_of_the_photo(monkeypatch):
-    def no_memory(image: Image.Image, label: str, min_side: int | None) -> Image.Image:
+    def no_memory(*_: object) -> Image.Image:
         raise MemoryError
 
     monkeypatch.setattr(photo, "_decode", no_memory)

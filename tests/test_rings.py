@@ -26,13 +26,14 @@ RINGS = {
     "adapt": 3, "augment": 3, "soup": 3, "stress": 3, "stress.elsewhere": 1, "stress.lines": 1,
     "checkpoint": 3, "checkpoint_model": 3, "export": 3, "quantize": 3, "training": 3, "visualize": 3,
     "original": 3, "original.main_command": 4, "original.webcam_command": 4, "webcam": 4, "cli": 4, "__main__": 4,
+    "serve": 4,
 }  # fmt: skip
 FOREIGN = {
     0: set(),
     1: {"numpy", "PIL", "onnxruntime", "platformdirs", "pi_heif"},
     2: {"numpy", "PIL", "scipy", "torch", "torchvision", "timm", "safetensors"},
     3: {"numpy", "PIL", "torch", "timm", "safetensors", "onnx", "matplotlib", "rich", "albumentations", "cv2"},
-    4: {"typer", "rich"},
+    4: {"typer", "rich", "fastapi", "starlette", "pydantic", "python_multipart", "uvicorn"},
 }
 # Read when a checkpoint is evaluated or a card asks for stress, never otherwise.
 EXCEPTIONS = {("evaluate", "checkpoint_model"), ("model_card", "stress.job"), ("stress.lines", "stress.job")}

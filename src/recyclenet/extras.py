@@ -7,6 +7,7 @@ from recyclenet.errors import MissingExtraError
 _NEEDED = {
     "adapt": ("onnx",),
     "augment": ("albumentations", "albucore"),
+    "serve": ("fastapi", "uvicorn", "python_multipart"),
     "train": ("torch", "torchvision", "timm", "safetensors", "onnx", "onnxscript", "matplotlib", "tensorboard"),
     "webcam": ("cv2",),
 }

@@ -38,7 +38,11 @@ _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 
 def load_photo(
-    source: str | os.PathLike[str] | bytes, *, min_side: int | None = None, name: str | None = None
+    source: str | os.PathLike[str] | bytes,
+    *,
+    min_side: int | None = None,
+    name: str | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Image.Image:
     """Decodes one photo safely.
 
@@ -50,6 +54,7 @@ def load_photo(
         min_side: if given, large JPEGs may be decoded at 1/2, 1/4 or 1/8 of their size, the shorter side
             never below this many pixels.
         name: how errors call the photo; the path by default.
+        max_pixels: a smaller limit than MAX_PIXELS, for who has less memory than photos.
 
     Returns:
         A fully decoded PIL image, mode RGB, uint8.
@@ -71,7 +76,7 @@ def load_photo(
         _enable_heif(label)
     try:
         with _open(data, (*_FORMATS, "HEIF") if is_heif else _FORMATS) as image:
-            return _decode(image, label, min_side)
+            return _decode(image, label, min_side, max_pixels)
     except PhotoError:
         raise
     except Image.DecompressionBombError as error:
@@ -120,10 +125,10 @@ def read_photo_file(path: Path, label: str) -> bytes:
         raise PhotoError(label, f"cannot be read ({_first_line(error)})") from error
 
 
-def _decode(image: Image.Image, label: str, min_side: int | None) -> Image.Image:
+def _decode(image: Image.Image, label: str, min_side: int | None, max_pixels: int) -> Image.Image:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        limit = f"{MAX_PIXELS / 1e6:.0f} megapixels"
+    if width * height > (most := min(max_pixels, MAX_PIXELS)):
+        limit = f"{most / 1e6:g} megapixels"
         raise PhotoError(label, f"{width}×{height} is more than the limit of {limit}; make it smaller first")
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise PhotoError(label, f"{width}×{height} is too narrow: at most {MAX_ASPECT} times as long as wide")
@@ -137,7 +142,11 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     """Any Pillow image as RGB, uint8, turned as its EXIF orientation says."""
     turn = _orientation(image)
     rgb = to_rgb(image)
-    return rgb if turn is None else rgb.transpose(turn)
+    if turn is None:
+        return rgb
+    turned = rgb.transpose(turn)
+    turned.info.clear()  # its EXIF still asks for the turn: whoever got the picture from here would turn it again
+    return turned
 
 
 def _orientation(image: Image.Image) -> Image.Transpose | None:

@@ -18,6 +18,7 @@ from recyclenet.cli import (
     model_card,
     parity,
     predict,
+    serve,
     soup,
     stress,
     summary,
@@ -50,6 +51,7 @@ def _options(
 
 
 app.command()(predict.predict)
+app.command()(serve.serve)
 app.command()(demo.demo)
 app.add_typer(data.data, name="data")
 app.command()(augment.augment)
