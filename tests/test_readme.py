@@ -23,7 +23,7 @@ from tests.conftest import REPOSITORY
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 HEADINGS = re.findall(r"^#+ (.+)$", README, flags=re.MULTILINE)
 # Run by .ci/run, or by the Makefile with other words.
-BY_CI = {"make demo", "make test", "pip install -e '.[train,augment,webcam,adapt]'"}
+BY_CI = {"make demo", "make test", "pip install -e '.[train,augment,webcam,adapt,serve]'"}
 BY_OTHER_TESTS = {
     "python webcam.py --resume save/model_best.pth.tar": "original/test_webcam_command.py",
     "recyclenet soup runs/1/last.safetensors runs/2/last.safetensors -o soup.safetensors": "cli/test_soup_cli.py",
