@@ -114,15 +114,17 @@ def _view_in_a_worker(data):
 
 def test_camera_views_are_strong_views_made_worse():
     """The same chance gives the same view; about one in six shows none of the faults, and then it is the strong one."""
+    noise = np.random.default_rng(1).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    photo = Image.fromarray(noise)  # nothing but detail
     strong, camera = create_transform("strong", SPEC), create_transform("camera", SPEC)
-    assert torch.equal(seeded(camera, PHOTO, 3), seeded(camera, PHOTO, 3))
-    views = [seeded(camera, PHOTO, seed) for seed in range(60)]
+    assert torch.equal(seeded(camera, photo, 3), seeded(camera, photo, 3))
+    views = [seeded(camera, photo, seed) for seed in range(60)]
     assert {tuple(view.shape) for view in views} == {(3, 48, 48)}
     assert all(torch.isfinite(view).all() for view in views)
-    # Some photos lose their detail, as strong views never do.
+    # The chance is the same up to the faults: some views lose much of the detail that their strong twin has.
     detail = [float(view.diff(dim=2).abs().mean()) for view in views]
-    sharp = [float(seeded(strong, PHOTO, seed).diff(dim=2).abs().mean()) for seed in range(60)]
-    assert min(detail) < 0.6 * min(sharp)
+    sharp = [float(seeded(strong, photo, seed).diff(dim=2).abs().mean()) for seed in range(60)]
+    assert sum(worse < 0.7 * better for worse, better in zip(detail, sharp, strict=True)) >= 5
 
 
 @pytest.mark.parametrize("seed", range(12))

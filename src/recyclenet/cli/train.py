@@ -86,6 +86,7 @@ def train(
         "recipe.lr": lr,
         "recipe.img_size": img_size,
         "recipe.resize": resize if resize is not None or img_size is None else round(img_size / 0.875),
+        "recipe.train_size": None if img_size is None else 0,  # chosen for the recipe's own size
         "mean": three_numbers(mean, "mean"),
         "std": three_numbers(std, "std"),
         "seed": seed,
