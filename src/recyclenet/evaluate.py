@@ -142,14 +142,8 @@ def evaluate(
         PhotoError: a photo cannot be read: a figure over the rest would not be the split's.
         RecycleNetError: empty split, or labels that the model does not know.
     """
-    records = folder.split(split)
+    records = known_records(model, folder, split)
     classes = model.description.classes
-    unknown = sorted({record.label for record in records} - set(classes))
-    if unknown:
-        raise RecycleNetError(
-            f"{folder.root} has photos of {', '.join(unknown)}, "
-            f"which the model does not know: it knows {', '.join(classes)}"
-        )
     logits, features = answer_images(
         model, _batches(folder.root, records, model.description), len(records), on_progress=on_progress
     )
@@ -164,6 +158,23 @@ def evaluate(
         scores=score(logits / temperature(model.description.calibration), targets, classes),
         features=features,
     )
+
+
+def known_records(model: Model, folder: PhotoFolder, split: str) -> tuple[PhotoRecord, ...]:
+    """The split's photos, all of classes that the model knows.
+
+    Raises:
+        RecycleNetError: empty split, or labels that the model does not know.
+    """
+    records = folder.split(split)
+    classes = model.description.classes
+    unknown = sorted({record.label for record in records} - set(classes))
+    if unknown:
+        raise RecycleNetError(
+            f"{folder.root} has photos of {', '.join(unknown)}, "
+            f"which the model does not know: it knows {', '.join(classes)}"
+        )
+    return records
 
 
 def answer_images(

@@ -8,7 +8,17 @@ _NEEDED = {
     "adapt": ("onnx",),
     "augment": ("albumentations", "albucore"),
     "serve": ("fastapi", "uvicorn", "python_multipart"),
-    "train": ("torch", "torchvision", "timm", "safetensors", "onnx", "onnxscript", "matplotlib", "tensorboard"),
+    "train": (
+        "torch",
+        "torchvision",
+        "timm",
+        "safetensors",
+        "scipy",
+        "onnx",
+        "onnxscript",
+        "matplotlib",
+        "tensorboard",
+    ),
     "webcam": ("cv2",),
 }
 

@@ -71,9 +71,13 @@ def fit_unknown(
         alpha=max(0.0, float(logits.max(axis=1).mean()) / rest),
         answers=None if old_head is None else fit_old_answers(features, old_head),
     )
-    values = np.sort(draft.raw(*val))
-    middle = float(values[min(len(values), math.ceil(round(kept * len(values), 9))) - 1])
-    return replace(draft, middle=middle, width=max(float(values.std()), 1e-3))
+    values = draft.raw(*val)
+    return replace(draft, middle=line_that_keeps(values, kept), width=max(float(values.std()), 1e-3))
+
+
+def line_that_keeps(values: NDArray[np.float64], kept: float) -> float:
+    """The lowest of the raw values (n,) up to which at least this share of them lies."""
+    return float(np.sort(values)[min(len(values), math.ceil(round(kept * len(values), 9))) - 1])
 
 
 def fit_old_answers(features: NDArray[np.float32], head: Head, rank: int = RANK) -> OldAnswers:

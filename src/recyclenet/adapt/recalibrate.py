@@ -11,6 +11,7 @@ from recyclenet.calibration import Calibration
 from recyclenet.conformal import fit_threshold
 from recyclenet.metrics import softmax
 from recyclenet.unknown import UnknownScore
+from recyclenet.unknown_fit import line_that_keeps
 
 COVERAGE = 0.95  # where the model had no calibration that names one
 
@@ -57,6 +58,5 @@ def recalibrate(
 
 
 def _moved_out(unknown: UnknownScore, logits: NDArray[np.float32], features: NDArray[np.float32]) -> UnknownScore:
-    values = np.sort(unknown.raw(logits, features))
-    kept = float(values[min(len(values), math.ceil(round(unknown.kept * len(values), 9))) - 1])
-    return replace(unknown, middle=max(unknown.middle, kept))
+    line = line_that_keeps(unknown.raw(logits, features), unknown.kept)
+    return replace(unknown, middle=max(unknown.middle, line))

@@ -76,27 +76,25 @@ def stress(
 
 def _print_changed(found: "Stress") -> None:
     from recyclenet.cli.console import table_console
+    from recyclenet.stress.lines import share
 
     title = f"{found.model} on {found.data}, split {found.split}: {found.correct} of {found.total} as they are"
     table = Table("photos", "right", "of", "share", "95 % interval", "same photos, as they are", "p", title=title)
     for row in found.rows:
-        counts = (str(row.correct), str(row.total), *_share(row.correct, row.total, row.interval))
+        counts = (str(row.correct), str(row.total), *share(row.correct, row.total))
         table.add_row(row.condition.meaning, *counts, str(row.unchanged), f"{row.comparison.p_value:.2g}")
     table_console().print(table)
 
 
 def _print_elsewhere(found: "Elsewhere") -> None:
     from recyclenet.cli.console import table_console
-    from recyclenet.metrics import wilson_interval
+    from recyclenet.stress.lines import share
 
     table = Table("folder", "right", "of", "share", "95 % interval", title=f"photos from {found.data}")
     for place in found.places:
-        interval = wilson_interval(place.correct, place.total)
-        table.add_row(
-            Text(place.name), str(place.correct), str(place.total), *_share(place.correct, place.total, interval)
-        )
+        table.add_row(Text(place.name), str(place.correct), str(place.total), *share(place.correct, place.total))
     table.add_section()
-    table.add_row("all", str(found.correct), str(found.total), *_share(found.correct, found.total, found.interval))
+    table.add_row("all", str(found.correct), str(found.total), *share(found.correct, found.total))
     console = table_console()
     console.print(table)
     if (strangers := found.strangers) is not None:
@@ -105,8 +103,3 @@ def _print_elsewhere(found: "Elsewhere") -> None:
             f"{strangers.named} of {strangers.total}, and wrongly of {strangers.misnamed} of {strangers.friends}",
             highlight=False,
         )
-
-
-def _share(correct: int, total: int, interval: tuple[float, float]) -> tuple[str, str]:
-    low, high = interval
-    return (f"{100 * correct / total:.1f} %", f"{100 * low:.1f}–{100 * high:.1f}") if total else ("–", "–")

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from recyclenet.comparison import Comparison, compare_paired
 from recyclenet.data.folder import PhotoFolder
-from recyclenet.errors import RecycleNetError
-from recyclenet.evaluate import Model, answer_images
+from recyclenet.evaluate import Model, answer_images, known_records
 from recyclenet.metrics import wilson_interval
 from recyclenet.photo import load_photo
 from recyclenet.stress.conditions import CONDITIONS, Condition
@@ -81,10 +80,8 @@ def run_stress(
         PhotoError: a photo cannot be read.
         RecycleNetError: empty split, labels that the model does not know, or no photo that a condition fits.
     """
-    records = folder.split(split)
+    records = known_records(model, folder, split)
     classes = model.description.classes
-    if unknown := sorted({record.label for record in records} - set(classes)):
-        raise RecycleNetError(f"{folder.root} has photos of {', '.join(unknown)}, which the model does not know")
     preprocess = model.description.preprocess
     hits: list[list[bool]] = [[] for _ in CONDITIONS]
     before: list[list[bool]] = [[] for _ in CONDITIONS]

@@ -19,7 +19,7 @@ def stress_lines(found: "Stress") -> list[str]:
         "| photos | right | of | share | 95 % interval | the same photos as they are |",
         "|---|---|---|---|---|---|",
         *(
-            f"| {row.condition.meaning} | {row.correct} | {row.total} | {_share(row.correct, row.total)} "
+            f"| {row.condition.meaning} | {row.correct} | {row.total} | {' | '.join(share(row.correct, row.total))} "
             f"| {row.unchanged} |"
             for row in found.rows
         ),
@@ -34,10 +34,10 @@ def elsewhere_lines(found: "Elsewhere") -> list[str]:
         "| folder | right | of | share | 95 % interval |",
         "|---|---|---|---|---|",
         *(
-            f"| {place.name} | {place.correct} | {place.total} | {_share(place.correct, place.total)} |"
+            f"| {place.name} | {place.correct} | {place.total} | {' | '.join(share(place.correct, place.total))} |"
             for place in found.places
         ),
-        f"| **all** | {found.correct} | {found.total} | {_share(found.correct, found.total)} |",
+        f"| **all** | {found.correct} | {found.total} | {' | '.join(share(found.correct, found.total))} |",
     ]
     if (strangers := found.strangers) is not None:
         lines += [
@@ -49,8 +49,9 @@ def elsewhere_lines(found: "Elsewhere") -> list[str]:
     return lines
 
 
-def _share(correct: int, total: int) -> str:
+def share(correct: int, total: int) -> tuple[str, str]:
+    """As a percentage, and its 95 % interval."""
     if not total:
-        return "– | –"
+        return "–", "–"
     low, high = wilson_interval(correct, total)
-    return f"{100 * correct / total:.1f} % | {100 * low:.1f}–{100 * high:.1f}"
+    return f"{100 * correct / total:.1f} %", f"{100 * low:.1f}–{100 * high:.1f}"

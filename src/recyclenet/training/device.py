@@ -22,14 +22,18 @@ class Compute:
     channels_last: bool
     gpus: tuple[int, ...] = ()
 
+    @property
+    def layout(self) -> torch.memory_format:
+        """Of images and of the weights that they meet."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
     def autocast(self) -> contextlib.AbstractContextManager[None]:
         """Forward passes inside run in bfloat16 where that is on."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
 
     def place(self, inputs: Tensor) -> Tensor:
         """Moves a batch (N, C, H, W) to the device, in the chosen layout."""
-        layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        return inputs.to(self.device, non_blocking=True, memory_format=layout)
+        return inputs.to(self.device, non_blocking=True, memory_format=self.layout)
 
     def forward(self, model: nn.Module, inputs: Tensor) -> Tensor:
         """Inputs (N, …) through a module → outputs (N, …), of which each of several GPUs computes a part.

@@ -8,7 +8,6 @@ import math
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +35,7 @@ from recyclenet.training.device import Compute, choose_compute
 from recyclenet.training.interrupt import RunStopped, StopRequest
 from recyclenet.training.memory import Memory, remember
 from recyclenet.training.objective import loss_of, mix_pairs
-from recyclenet.training.optim import create_optimizer, lr_factor, set_lr
+from recyclenet.training.optim import create_optimizer, lr_factor, optimizer_tensors, restore_optimizer, set_lr
 from recyclenet.training.probe import probe_head
 from recyclenet.training.progress import Step, Watcher
 from recyclenet.training.run_folder import Row, RunFolder
@@ -161,8 +160,7 @@ class _Run:
         self.config, self.recipe, self.folder, self.out = config, config.recipe, folder, out
         self.memory, self.compute, self.spec, self.stop, self.watcher = memory, compute, spec, stop, watcher
         self.features = features
-        layout = torch.channels_last if compute.channels_last else torch.contiguous_format
-        self.model = model.to(memory_format=layout).to(compute.device)
+        self.model = model.to(memory_format=compute.layout).to(compute.device)
         self.frozen, _ = split_backbone(self.model.backbone, self.recipe.trained_stages)
         self.frozen.requires_grad_(False)
         in_blocks = config.model.attn_in_blocks
@@ -198,7 +196,7 @@ class _Run:
         if self.ema is not None:
             fill(self.model, raw, str(self.out.last))
         try:
-            _restore_optimizer(self.optimizer, state.tensors)
+            restore_optimizer(self.optimizer, state.tensors)
             self.place = from_dict(_Place, state.values, str(self.out.last))
         except (KeyError, TypeError, ValueError, RecycleNetError) as error:
             raise RecycleNetError(f"{self.out.last}: its training state does not fit this run ({error})") from error
@@ -359,7 +357,7 @@ class _Run:
 
     def save_last(self) -> None:
         """The deployable weights with all that `restore` needs."""
-        tensors: dict[str, Tensor] = _optimizer_tensors(self.optimizer)
+        tensors: dict[str, Tensor] = optimizer_tensors(self.optimizer)
         if self.ema is not None:
             tensors |= {f"model.{name}": value for name, value in self.model.state_dict().items()}
         row = self.place.history[-1] if self.place.history else None
@@ -386,22 +384,3 @@ class _Run:
             },
             version=recyclenet.__version__,
         )
-
-
-def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimizer's memory as named tensors: optimizer.<parameter's number>.<what>."""
-    return {
-        f"optimizer.{index}.{key}": value
-        for index, memory in optimizer.state_dict()["state"].items()
-        for key, value in memory.items()
-        if isinstance(value, Tensor)
-    }
-
-
-def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    memory: dict[int, dict[str, Any]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".", 2)
-            memory.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": memory})

@@ -61,5 +61,4 @@ def remember(config: TrainConfig, compute: Compute) -> Memory:
     weight, bias = linear_head(report, network.head.in_features)
     _, upper = split_backbone(network.backbone, config.recipe.trained_stages)
     memory = Memory(upper, weight, bias)
-    layout = torch.channels_last if compute.channels_last else torch.contiguous_format
-    return memory.to(memory_format=layout).to(compute.device)
+    return memory.to(memory_format=compute.layout).to(compute.device)

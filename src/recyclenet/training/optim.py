@@ -1,9 +1,10 @@
 """What is learned how fast: parameter groups and the learning-rate schedule."""
 
 import math
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from recyclenet.config import Recipe
 from recyclenet.models.factory import IN_BLOCK
@@ -77,3 +78,23 @@ def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Sets every group to `factor` of its full rate."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak_lr"] * factor
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimizer's memory as named tensors: optimizer.<parameter's number>.<what>."""
+    return {
+        f"optimizer.{index}.{key}": value
+        for index, memory in optimizer.state_dict()["state"].items()
+        for key, value in memory.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Puts back what `optimizer_tensors` gave; other tensors are passed over."""
+    memory: dict[int, dict[str, Any]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            memory.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": memory})
