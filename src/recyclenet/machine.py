@@ -31,6 +31,13 @@ def adds_up_bytes_exactly(cpuinfo: str = "/proc/cpuinfo") -> bool:
     return not {"avx512_vnni", "avx_vnni"}.isdisjoint(abilities)
 
 
+def usable_cores() -> int:
+    """Cores that this process may run on, where the system tells; else those that there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def describe() -> dict[str, str | int | None]:
     """Processor, cores, system and Python version, for a report."""
     return {

@@ -374,3 +374,17 @@ def test_evaluate_by_rules(run: Run, class_folders: Path, tmp_path: Path) -> Non
     code, _, err = run("evaluate", "--data", class_folders, "--split", "all", "--rules", "none.toml")
     assert code == 2
     assert is_one_line(err)
+
+
+def test_many_photos_are_answered_as_one_by_one(run: Run, tmp_path: Path, rng: np.random.Generator) -> None:
+    for number in range(40):
+        save_photo(tmp_path / f"{number:02}.jpg", (5 * number, 160, 80), rng)
+    (tmp_path / "07.jpg").write_bytes(b"this is no photo")
+    code, out, err = run("predict", "--json", tmp_path)
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (1, "1 of 40 photos could not be read\n")
+    assert [Path(line["path"]).name for line in lines] == [f"{number:02}.jpg" for number in range(40)]
+    predictor = Predictor()
+    for line in lines:
+        if "error" not in line:
+            assert line["probs"] == pytest.approx(predictor.predict(line["path"]).probs, abs=1e-5)

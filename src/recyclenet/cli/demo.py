@@ -23,16 +23,16 @@ def demo(
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("demo-output/answers.jpg"),
 ) -> None:
     """Show what it does: answers for sample photos, or for yours, as a table and as one picture."""
-    from recyclenet.cli.answers import AnswerTable, answer_photos
+    from recyclenet.answers import answer_photos, open_predictor
+    from recyclenet.cli.answer_table import AnswerTable
     from recyclenet.cli.photo_arguments import photos_or_samples
     from recyclenet.pictures.contact_sheet import contact_sheet
-    from recyclenet.predictor import Predictor
     from recyclenet.rules import default_rules
 
     if out.suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp"):
         raise RecycleNetError(f"cannot write {out}: the ending must be .jpg, .png or .webp")
     paths, _ = photos_or_samples(photos)
-    predictor, table = Predictor(), AnswerTable()
+    predictor, table = open_predictor(None, len(paths)), AnswerTable()
     tiles: list[Tile] = []
     failed = 0
     for answer in answer_photos(predictor, paths, default_rules()):

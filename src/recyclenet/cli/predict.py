@@ -16,7 +16,7 @@ from recyclenet.cli.console import print_line
 from recyclenet.cli.picture_names import PictureNames
 
 if TYPE_CHECKING:
-    from recyclenet.cli.answers import Answer
+    from recyclenet.answers import Answer
 
 
 def predict(
@@ -34,17 +34,17 @@ def predict(
     ] = None,
 ) -> None:
     """Say what is on photos. Exit code 1 if any photo could not be read; the others are still answered."""
-    from recyclenet.cli.answers import AnswerTable, answer_photos
+    from recyclenet.answers import answer_photos, open_predictor
+    from recyclenet.cli.answer_table import AnswerTable
     from recyclenet.cli.console import note
     from recyclenet.cli.photo_arguments import gather_photos
-    from recyclenet.predictor import Predictor
     from recyclenet.rules import load_rules
 
     chosen = load_rules(rules)
-    predictor = Predictor(model)
+    paths = list(gather_photos(photos))
+    predictor = open_predictor(model, len(paths))
     if predictor.description.calibration is None:
         note(f"{predictor.name} has no calibration: no doubt is shown; 'recyclenet calibrate' adds it")
-    paths = list(gather_photos(photos))
     failed = 0
     table = None if as_json else AnswerTable()
     with ExitStack() as stack:
