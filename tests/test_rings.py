@@ -23,7 +23,7 @@ RINGS = {
     "ablation": 3, "ablation.suites": 0, "ablation.published": 0, "ablation.results": 0, "ablation.tables": 1,
     "data": 1, "data.batches": 2, "data.transforms": 2, "data.staging": 2, "data.features": 2,
     "models": 2, "torch_file": 2,
-    "adapt": 3, "augment": 3, "soup": 3, "stress": 3, "stress.elsewhere": 1, "stress.lines": 1,
+    "adapt": 3, "augment": 3, "bench": 3, "soup": 3, "stress": 3, "stress.elsewhere": 1, "stress.lines": 1,
     "checkpoint": 3, "checkpoint_model": 3, "export": 3, "quantize": 3, "training": 3, "visualize": 3,
     "original": 3, "original.main_command": 4, "original.webcam_command": 4, "webcam": 4, "cli": 4, "__main__": 4,
     "serve": 4,

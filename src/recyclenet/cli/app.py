@@ -9,6 +9,7 @@ from recyclenet.cli import (
     ablate,
     adapt,
     augment,
+    bench,
     calibrate,
     convert,
     data,
@@ -66,5 +67,6 @@ app.command()(convert.convert)
 app.command()(parity.parity)
 app.command()(visualize.visualize)
 app.command()(summary.summary)
+app.command()(bench.bench)
 app.command()(ablate.ablate)
 app.command()(model_card.model_card)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from recyclenet.cli.console import note
 from recyclenet.data.folder import find_photos
-from recyclenet.data.samples import find_samples
 from recyclenet.errors import RecycleNetError
 
 
@@ -21,6 +20,8 @@ def photos_or_samples(arguments: Iterable[str] | None) -> tuple[list[str], bool]
     """
     if arguments:
         return list(gather_photos(arguments)), True
+    from recyclenet.data.samples import find_samples  # with all that fetches: photos of one's own start without it
+
     samples = find_samples()
     note(f"sample photos: {samples.source}")
     return [str(path) for path in samples.paths], samples.are_real

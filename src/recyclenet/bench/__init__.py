@@ -1,0 +1,1 @@
+"""Speed, as ratios of things that were measured in turn in one run."""

@@ -1,0 +1,122 @@
+"""Each benchmark on little: that its ways do the jobs that their names say, and that the tables are whole."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from recyclenet import Predictor, load_photo
+from recyclenet.bench import answering, starting, throughput, training_step
+from recyclenet.bench.bench_photos import LARGE, write_bench_photos
+from recyclenet.bench.original_way import create_answer, create_network
+from recyclenet.data.folder import open_photo_folder
+from recyclenet.errors import RecycleNetError
+from recyclenet.labels import TRASHNET_CLASSES
+from tests.conftest import save_photo
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return write_bench_photos(tmp_path_factory.mktemp("photos"))
+
+
+def test_the_large_photo_is_like_a_phones(photos):
+    large = photos["4000×3000"]
+    with Image.open(large) as image:
+        assert image.size == LARGE
+    assert 2e6 < large.stat().st_size < 12e6
+    # The same picture: reduced to the small one's size they hardly differ.
+    small = np.asarray(load_photo(photos["512×384"]), float)
+    again = np.asarray(load_photo(large).resize((512, 384), Image.Resampling.BOX), float)
+    assert np.abs(small - again).mean() < 4
+
+
+def test_decoding_alone_gives_what_the_predictor_sees(photos):
+    predictor = Predictor()
+    for path in photos.values():
+        expected = predictor.preprocess.normalize(predictor.view(path))
+        assert np.array_equal(answering._decode(path, predictor.preprocess), expected)
+
+
+def test_answering_measures_every_way(photos):
+    small = {"512×384": photos["512×384"]}
+    (table,) = answering.measure_answering(None, small, 4, compiled=False)
+    taken = {line.name: line.taken.median for line in table.lines}
+    assert list(taken) == [answering.OURS, answering.SESSION, answering.DECODE, answering.ORIGINAL, answering.EAGER]
+    assert all(value > 0 for value in taken.values())
+    assert [aim.limit for aim in table.aims] == [1.25, 5.0]
+    assert table.aims[1].ratio == pytest.approx(taken[answering.ORIGINAL] / taken[answering.OURS])
+
+
+def test_the_originals_way_is_the_originals_preprocessing(photos):
+    network = create_network()
+    label = create_answer(network)(photos["512×384"])
+    images = Predictor().preprocess.__class__()(load_photo(photos["512×384"]))  # defaults: the original's evaluation
+    with torch.no_grad():
+        logits = network(torch.from_numpy(images)[None])
+    assert label == TRASHNET_CLASSES[int(logits.argmax())]
+
+
+def test_starting_measures_whole_processes(photos, tmp_path):
+    table = starting.measure_starting(photos["512×384"], tmp_path, 1, warm_ups=0)
+    taken = {line.name: line.taken.median for line in table.lines}
+    assert taken[starting.BARE] < taken[starting.HELP] < taken[starting.ORIGINAL]
+
+
+def test_a_process_that_fails_is_named(tmp_path):
+    with pytest.raises(
+        RecycleNetError, match=r"^recyclenet predict .*none.jpg failed: 1 of 1 photos could not be read"
+    ):
+        starting.measure_starting(tmp_path / "none.jpg", tmp_path, 1, warm_ups=0)
+
+
+def test_throughput_answers_every_photo(tmp_path, rng):
+    paths = [str(tmp_path / f"{number}.jpg") for number in range(130)]
+    for number, path in enumerate(paths):
+        save_photo(Path(path), (60, number, 80), rng)
+    table = throughput.measure_throughput(None, paths)
+    assert table.rounds == 2  # parts of 64
+    assert table.figures["photos_per_second"] == pytest.approx(64 / table.lines[0].taken.median)
+    assert table.figures["resident_mb_last"] > 50
+    with pytest.raises(RecycleNetError, match="64 photos or more, not 20"):
+        throughput.measure_throughput(None, paths[:20])
+
+
+def test_training_updates_the_weights(tmp_path, rng):
+    for label in ("a", "b"):
+        for number in range(12):
+            save_photo(tmp_path / label / f"{number}.jpg", (60, 20 * number, 80), rng)
+    folder = open_photo_folder(tmp_path)
+    records = folder.records
+    table = training_step.measure_training(folder, "resnet18", 1, steps=1, batch_size=4)
+    assert [line.name for line in table.lines] == [training_step.OURS, training_step.PLAIN, training_step.ALONE]
+    assert all(line.taken.median > 0 for line in table.lines)
+    with pytest.raises(RecycleNetError, match=r"needs 1000 train photos, not \d+"):
+        training_step.measure_training(folder, "resnet18", 1, steps=1, batch_size=1000)
+    spec = training_step.PreprocessSpec()
+    images, targets = next(training_step._plain_batches(folder, records, spec, 4))
+    assert (images.shape, targets.dtype) == ((4, 3, 224, 224), torch.int64)
+
+
+def test_the_command_writes_a_page_and_json(run, tmp_path):
+    code, out, err = run("bench", "answering", "--rounds", 4, "--out", tmp_path / "speed", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == json.loads((tmp_path / "speed" / "bench.json").read_text())
+    assert "`recyclenet bench answering --rounds 4` on " in (tmp_path / "speed" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing"], "unknown part 'nothing': choose answering, starting, throughput, training"),
+        (["throughput"], "throughput and training need photos: give --data DIR"),
+        (["answering", "--rounds", 1], "--rounds must be 4 to 100,000, not 1"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_measured(run, arguments, said):
+    code, out, err = run("bench", *arguments)
+    assert (code, out) == (2, "")
+    assert said in err
