@@ -31,6 +31,11 @@ def adds_up_bytes_exactly(cpuinfo: str = "/proc/cpuinfo") -> bool:
     return not {"avx512_vnni", "avx_vnni"}.isdisjoint(abilities)
 
 
+def usable_cores() -> int:
+    """Those that this process may use, which in a container or under taskset are fewer than the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def describe() -> dict[str, str | int | None]:
     """Processor, cores, system and Python version, for a report."""
     return {

@@ -24,6 +24,7 @@ from recyclenet.cli import (
     summary,
     train,
     visualize,
+    webcam,
 )
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ def _options(
 
 
 app.command()(predict.predict)
+app.command()(webcam.webcam)
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.add_typer(data.data, name="data")

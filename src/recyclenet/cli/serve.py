@@ -1,6 +1,5 @@
 """recyclenet serve."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +45,7 @@ def serve(
 
     require_extra("serve", "recyclenet serve")
     from recyclenet.cli.console import note
+    from recyclenet.machine import usable_cores
     from recyclenet.predictor import Predictor
     from recyclenet.rules import load_rules
     from recyclenet.serve.answer import Answerer
@@ -61,7 +61,7 @@ def serve(
         pixels=max_megapixels * 1_000_000,
         files=max_files,
         seconds=max_seconds,
-        workers=_cores() if workers is None else workers,
+        workers=usable_cores() if workers is None else workers,
         queue=queue,
         feedback_bytes=max_feedback_mib * MIB,
     )
@@ -77,8 +77,3 @@ def serve(
         server = make_server(build_app(Service(answerer, limits, api_key, store)), limits.seconds)
         typer.echo(f"RecycleNet is at {address_of(bound)} (Ctrl-C ends it)")
         server.run(sockets=[bound])
-
-
-def _cores() -> int:
-    """Those that this process may use, which in a container or under taskset are fewer than the machine's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
