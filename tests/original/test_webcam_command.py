@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -17,29 +16,15 @@ from recyclenet.rules import default_rules
 from tests.conftest import REPOSITORY
 from tests.original.reference import make_state, save_original
 from tests.webcam.fakes import FakeWindow
-from tests.webcam.screen import PATIENCE, ended_in_the_end, place_of, wait_for
+from tests.webcam.screen import PATIENCE, place_of, started, wait_for
 from tests.webcam.videos import write_video
 
 SCRIPT = REPOSITORY / "webcam.py"
 
 
-@contextmanager
 def watching(display, folder, *arguments):
     """The script in a process of its own, working in `folder`."""
-    with (
-        subprocess.Popen(
-            [sys.executable, SCRIPT, *map(str, arguments)],
-            cwd=folder,
-            env={**os.environ, "DISPLAY": display},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            # As from a terminal: a shell starts what runs in its background with Ctrl-C ignored, tests and all.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        ) as process,
-        ended_in_the_end(process),
-    ):
-        yield process
+    return started([SCRIPT, *arguments], folder, DISPLAY=display)
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -46,6 +48,27 @@ def ended_in_the_end(process, limit=PATIENCE):
         process.wait()
 
 
+@contextmanager
+def started(words, folder, **environment):
+    """A Python program in a process of its own, working in `folder`; no display unless one is given."""
+    hidden = ("DISPLAY", "http_proxy", "HTTP_PROXY")  # a proxy would stand before this machine's own streams
+    inherited = {name: value for name, value in os.environ.items() if name not in hidden}
+    with (
+        subprocess.Popen(
+            [sys.executable, *map(str, words)],
+            cwd=folder,
+            env=inherited | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # As from a terminal: a shell starts what runs in its background with Ctrl-C ignored, tests and all.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process,
+        ended_in_the_end(process),
+    ):
+        yield process
+
+
 @pytest.fixture
 def press(display):
     """Presses keys one after another once the program's window is there and has the keyboard."""
@@ -54,7 +77,7 @@ def press(display):
         subprocess.run(["xdotool", *words], check=True, timeout=PATIENCE, env={**os.environ, "DISPLAY": display})
 
     def press(*keys):
-        xdotool("search", "--sync", "--onlyvisible", "--name", "^RecycleNet ", "windowfocus", "--sync")
+        xdotool("search", "--sync", "--onlyvisible", "--name", "^RecycleNet", "windowfocus", "--sync")
         # In a call of its own: to a window that was searched for, xdotool sends what no keyboard sends.
         for key in keys:
             xdotool("key", key)

@@ -4,7 +4,9 @@ import threading
 import pytest
 from PIL import Image
 
+from recyclenet import Predictor
 from recyclenet.errors import RecycleNetError
+from recyclenet.rules import Rules
 from recyclenet.webcam.capture import Capture
 from recyclenet.webcam.live import Live
 from recyclenet.webcam.smoothing import Steady
@@ -142,7 +144,7 @@ class StuckModel:
 def test_the_picture_never_waits_for_the_model_and_an_old_frame_is_dropped(predictor):
     camera, model, shown = WiredCamera(), StuckModel(predictor.predict), []
     camera.pictures.put(RED)
-    live = Live(lambda: camera, "a wire", model, Steady(predictor.classes, no_rules()), print, print)
+    live = Live(lambda: camera, "a wire", model, Steady(predictor.classes, Rules()), print, print)
     box = live.mailbox()
     live.start()
     assert model.begun.acquire(timeout=20)
@@ -154,21 +156,14 @@ def test_the_picture_never_waits_for_the_model_and_an_old_frame_is_dropped(predi
     model.go.set()
     assert model.begun.acquire(timeout=20)
     assert model.seen == [RED, BLUE]
-    camera.pictures.put(None)
+    for _ in range(10):
+        camera.pictures.put(None)  # so that it waits for no more pictures, but to be opened again
     live.close()
     live.check()
 
 
-def no_rules():
-    from recyclenet.rules import Rules
-
-    return Rules()
-
-
 @pytest.fixture(scope="module")
 def predictor():
-    from recyclenet import Predictor
-
     return Predictor(threads=1)
 
 

@@ -174,6 +174,8 @@ class Capture:
         for _ in range(_READS):
             picture = camera.read()
             # A recording has no second try: without a picture it has ended.
-            if picture is not None or camera.rate is not None or self._clock() - begun > _PATIENCE:
+            if picture is not None or camera.rate is not None or self._stop.is_set():
                 return picture
+            if self._clock() - begun > _PATIENCE:
+                break
         return None
