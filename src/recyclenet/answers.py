@@ -30,11 +30,7 @@ class Answer:
         made = self.prediction
         return {
             "path": self.path,
-            "label": made.label,
-            "prob": made.prob,
-            "probs": made.probs,
-            "set": None if made.possible is None else list(made.possible),
-            "unknown": made.unknown,
+            **made.to_table(),
             "bin": None if self.decision is None else self.decision.bin.name,
             "ms": round(made.ms, 3),
         }

@@ -32,10 +32,8 @@ def adds_up_bytes_exactly(cpuinfo: str = "/proc/cpuinfo") -> bool:
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on, where the system tells; else those that there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Those that this process may use, which in a container or under taskset are fewer than the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe() -> dict[str, str | int | None]:

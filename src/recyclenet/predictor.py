@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,16 @@ class Prediction:
         if self.possible is not None and len(self.possible) > 1:
             return f"not sure: {' or '.join(self.possible)}"
         return self.label
+
+    def to_table(self) -> dict[str, Any]:
+        """What was answered and how sure that is, as plain values: label, prob, probs, set, unknown."""
+        return {
+            "label": self.label,
+            "prob": self.prob,
+            "probs": self.probs,
+            "set": None if self.possible is None else list(self.possible),
+            "unknown": self.unknown,
+        }
 
 
 class Outputs(NamedTuple):

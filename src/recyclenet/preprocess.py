@@ -40,15 +40,29 @@ class PreprocessSpec:
 
     def view(self, photo: Image.Image) -> Image.Image:
         """The part of the photo that the model sees: an RGB square of `img_size` pixels."""
-        width, height = photo.size
-        short, long = sorted((width, height))
-        long = max(self.resize, self.resize * long // short)
-        size = (self.resize, long) if width <= height else (long, self.resize)
+        size = self._resized(photo.size)
         if size != photo.size:
             photo = photo.resize(size, _RESAMPLE[self.interpolation])
-        # Python's round, as in torchvision's CenterCrop.
-        left, top = (round((side - self.img_size) / 2.0) for side in size)
+        left, top = self._corner(size)
         return photo.crop((left, top, left + self.img_size, top + self.img_size))
+
+    def box(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """Where `view` lies in a photo of this width and height: left, top, right, bottom, to the nearest pixel."""
+        resized = self._resized(size)
+        scale = [before / after for before, after in zip(size, resized, strict=True)]
+        left, top = self._corner(resized)
+        right, bottom = left + self.img_size, top + self.img_size
+        return round(left * scale[0]), round(top * scale[1]), round(right * scale[0]), round(bottom * scale[1])
+
+    def _resized(self, size: tuple[int, int]) -> tuple[int, int]:
+        short, long = sorted(size)
+        long = max(self.resize, self.resize * long // short)
+        return (self.resize, long) if size[0] <= size[1] else (long, self.resize)
+
+    def _corner(self, resized: tuple[int, int]) -> tuple[int, int]:
+        # Python's round, as in torchvision's CenterCrop.
+        left, top = (round((side - self.img_size) / 2.0) for side in resized)
+        return left, top
 
     def normalize(self, view: Image.Image) -> NDArray[np.float32]:
         """A view as the model's input: (3, img_size, img_size) float32, RGB."""

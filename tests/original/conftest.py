@@ -4,6 +4,9 @@ import pytest
 
 from recyclenet.data.trashnet import PHOTO_FOLDER, SPLIT_LISTS
 from recyclenet.labels import TRASHNET_CLASSES
+from tests.webcam.screen import display, press
+
+__all__ = ["display", "press", "root_dir"]
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,13 @@
 """The root script as a person meets it: a real process, a real window on a virtual screen, real key presses."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import threading
-import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from PIL import Image, ImageColor, ImageGrab
+from PIL import Image, ImageColor
 
 from recyclenet import Predictor
 from recyclenet.evaluate import load_model
@@ -20,77 +16,15 @@ from recyclenet.rules import default_rules
 from tests.conftest import REPOSITORY
 from tests.original.reference import make_state, save_original
 from tests.webcam.fakes import FakeWindow
+from tests.webcam.screen import PATIENCE, place_of, started, wait_for
 from tests.webcam.videos import write_video
 
 SCRIPT = REPOSITORY / "webcam.py"
-PATIENCE = 60  # seconds for anything; a shared machine can be slow, a hang must end
 
 
-@pytest.fixture(scope="module")
-def display():
-    """The name of a virtual screen; its number is a free one that the server itself picks."""
-    missing = [name for name in ("Xvfb", "xdotool") if shutil.which(name) is None]
-    if missing:
-        pytest.skip(f"no {' and '.join(missing)}: install them to test the window (apt install xvfb xdotool)")
-    reads, writes = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writes), "-screen", "0", "1000x700x24", "-nolisten", "tcp"],
-        pass_fds=[writes],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writes)
-    with os.fdopen(reads) as pipe, ended_in_the_end(server, limit=10 * PATIENCE):
-        number = pipe.readline().strip()
-        assert number, "Xvfb did not start"
-        yield f":{number}"
-
-
-@contextmanager
-def ended_in_the_end(process, limit=PATIENCE):
-    """Kills a process that takes too long, and in any case afterwards."""
-    watchdog = threading.Timer(limit, process.kill)
-    watchdog.start()
-    try:
-        yield process
-    finally:
-        watchdog.cancel()
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def press(display):
-    """Presses keys one after another once the program's window is there and has the keyboard."""
-
-    def xdotool(*words):
-        subprocess.run(["xdotool", *words], check=True, timeout=PATIENCE, env={**os.environ, "DISPLAY": display})
-
-    def press(*keys):
-        xdotool("search", "--sync", "--onlyvisible", "--name", "^RecycleNet ", "windowfocus", "--sync")
-        # In a call of its own: to a window that was searched for, xdotool sends what no keyboard sends.
-        for key in keys:
-            xdotool("key", key)
-
-    return press
-
-
-@contextmanager
 def watching(display, folder, *arguments):
     """The script in a process of its own, working in `folder`."""
-    with (
-        subprocess.Popen(
-            [sys.executable, SCRIPT, *map(str, arguments)],
-            cwd=folder,
-            env={**os.environ, "DISPLAY": display},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            # As from a terminal: a shell starts what runs in its background with Ctrl-C ignored, tests and all.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        ) as process,
-        ended_in_the_end(process),
-    ):
-        yield process
+    return started([SCRIPT, *arguments], folder, DISPLAY=display)
 
 
 @pytest.fixture
@@ -126,24 +60,6 @@ def test_space_captures_and_classifies_and_escape_leaves(display, press, tmp_pat
         press("Escape")
         assert process.communicate(timeout=PATIENCE) == ("", "")
         assert process.returncode == 0
-
-
-def wait_for(display, condition):
-    """Looks at the screen, (H, W, 3) uint8, until the condition holds: a window is drawn some time after it is told."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition(np.asarray(ImageGrab.grab(xdisplay=display).convert("RGB"))):
-        assert time.monotonic() < deadline, "the screen never showed it"
-        time.sleep(0.05)
-
-
-def place_of(picture, screen):
-    """Left and top of the picture on the screen, every pixel the same; None where it is not."""
-    pixels = np.asarray(picture)
-    height, width = pixels.shape[:2]
-    for top, left in np.argwhere((screen == pixels[0, 0]).all(axis=2)):
-        if np.array_equal(screen[top : top + height, left : left + width], pixels):
-            return left, top
-    return None
 
 
 def test_a_capture_that_cannot_be_written_ends_with_one_line(display, press, tmp_path, video):
@@ -197,7 +113,7 @@ def run_script(folder, *arguments, **environment):
 def test_no_camera(tmp_path):
     done = run_script(tmp_path, "--camera", 97)
     assert (done.returncode, done.stdout) == (2, "")
-    assert is_one_line(done.stderr, "no camera 97", "--camera 1")
+    assert is_one_line(done.stderr, "no camera 97", "another number (such as 1)")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere windows need no DISPLAY")
@@ -244,7 +160,7 @@ def test_a_mistake_in_the_flags_is_one_line(capsys):
 
 @pytest.mark.parametrize(
     ("camera", "message"),
-    [("99999999999", "no camera has the number 99999999999"), ("", "--camera is empty")],
+    [("99999999999", "no camera has the number 99999999999"), ("", "no camera is named")],
 )
 def test_what_names_no_camera_is_one_line(capsys, camera, message):
     code, out, err = run_here(capsys, "--camera", camera)

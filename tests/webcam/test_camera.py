@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from recyclenet.errors import RecycleNetError
-from recyclenet.webcam.camera import OpenCvCamera, parse_source
+from recyclenet.webcam.camera import OpenCvCamera, parse_source, source_name
 from tests.webcam.videos import write_video
 
 
@@ -29,7 +29,7 @@ def test_a_camera_is_let_go_of(tmp_path):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (97, "no camera 97: plug one in .* or try --camera 1, a video file or an address"),
+        (97, r"no camera 97: plug one in .* or name another number \(such as 1\), a video file or an address"),
         ("missing.avi", r"no camera or video at missing\.avi: expected a camera's number"),
         ("http://127.0.0.1:1/stream", "no pictures from http://127.0.0.1:1/stream: expected the address"),
         ("empty.avi", r"empty\.avi is not a video that can be read here"),
@@ -57,7 +57,7 @@ def test_numbers_are_cameras_and_the_rest_is_not():
         ("99999999999", "no camera has the number 99999999999: expected one such as 0, of at most 9999"),
         ("9" * 5000, "no camera has the number 99999999999999999999:"),
         ("10000", "no camera has the number 10000:"),
-        ("", "--camera is empty: expected a camera's number, a video file"),
+        ("", "no camera is named: expected a camera's number, a video file"),
     ],
 )
 def test_what_names_no_camera(text, message):
@@ -70,3 +70,21 @@ def test_the_greatest_number_is_looked_for():
     assert [parse_source("9999"), parse_source("00000"), parse_source("0000001")] == [9999, 0, 1]
     with pytest.raises(RecycleNetError, match="no camera 9999: plug one in"):
         OpenCvCamera(9999)
+
+
+def test_what_messages_call_it():
+    assert [source_name(source) for source in (0, "v.mp4", "rtsp://host/stream")] == [
+        *("camera 0", "v.mp4", "rtsp://host/stream"),
+    ]
+    assert source_name("rtsp://me:se:cret@host/stream") == "rtsp://me:…@host/stream"
+    assert source_name("http://[broken") == "http://[broken"
+    with pytest.raises(RecycleNetError, match=r"no pictures from http://me:…@127.0.0.1:1/") as raised:
+        OpenCvCamera("http://me:secret@127.0.0.1:1/")
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("written", "taken"), [(12.5, 12.5), (1000, 30.0)])
+def test_a_files_rate(tmp_path, written, taken):
+    camera = OpenCvCamera(write_video(tmp_path / "v.avi", [Image.new("RGB", (64, 48))], rate=written))
+    assert camera.rate == pytest.approx(taken)
+    camera.close()

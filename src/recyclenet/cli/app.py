@@ -25,6 +25,7 @@ from recyclenet.cli import (
     summary,
     train,
     visualize,
+    webcam,
 )
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ def _options(
 
 
 app.command()(predict.predict)
+app.command()(webcam.webcam)
 app.command()(serve.serve)
 app.command()(demo.demo)
 app.add_typer(data.data, name="data")

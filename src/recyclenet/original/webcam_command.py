@@ -1,6 +1,8 @@
 """python webcam.py: the original's live window. Space captures and classifies, Esc leaves."""
 
+import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from recyclenet.entry import run_command
@@ -53,15 +55,25 @@ def _watch(resume: str | None, cuda: bool, save_to: Path, source: str) -> None:
     from recyclenet.evaluate import load_model
     from recyclenet.rules import default_rules
     from recyclenet.webcam.answer import answer_picture
-    from recyclenet.webcam.camera import OpenCvCamera, parse_source
+    from recyclenet.webcam.camera import OpenCvCamera, parse_source, source_name
+    from recyclenet.webcam.capture import Capture
     from recyclenet.webcam.session import Session
     from recyclenet.webcam.window import TkWindow
 
     rules = default_rules()
     model = load_model(resume, device="cuda" if cuda else "cpu")
-    with closing(OpenCvCamera(parse_source(source))) as camera, closing(TkWindow(_TITLE)) as window:
-        Session(camera, window, lambda picture: answer_picture(model, rules, picture), save_to, _print_line).run()
+    camera = parse_source(source)
+    with closing(Capture(lambda: OpenCvCamera(camera), source_name(camera), _print_trouble)) as capture:
+        frames = capture.mailbox()
+        capture.start()
+        with closing(TkWindow(_TITLE)) as window:
+            answer = partial(answer_picture, model, rules)
+            Session(frames, capture.trouble, window, answer, save_to, _print_line).run()
 
 
 def _print_line(line: str) -> None:
     print(line, flush=True)  # noqa: T201 (a program may read along)
+
+
+def _print_trouble(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 (as above, for people)

@@ -53,11 +53,7 @@ class Answerer:
 def _described(made: Prediction, decision: Decision) -> dict[str, Any]:
     target = decision.bin
     return {
-        "label": made.label,
-        "prob": made.prob,
-        "probs": made.probs,
-        "set": None if made.possible is None else list(made.possible),
-        "unknown": made.unknown,
+        **made.to_table(),
         "state": _state(made),
         "verdict": made.verdict,
         "bin": {"key": decision.key, "name": target.name, "colour": target.colour, "hint": target.hint},

@@ -1,4 +1,4 @@
-"""A window with a live picture and a line of text below it."""
+"""A window with a live picture and text below it."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -8,6 +8,12 @@ from PIL import Image, ImageColor
 
 from recyclenet.errors import RecycleNetError
 from recyclenet.pictures.text import ink_on
+
+PAUSE_MS = 15
+"""Between two looks for a new picture: shorter than a camera's 33 ms, so that each is shown when it is new."""
+
+PLAIN = "#eeeeee"
+"""What text stands on that is about no bin."""
 
 _MARGIN = 160
 """Pixels of the screen, each way, that a picture leaves free: title bar, text, the desktop's own bars."""
@@ -22,8 +28,11 @@ class Window(Protocol):
     def say(self, text: str, colour: str) -> None:
         """Replaces the text; `colour` (#rrggbb) is what it stands on."""
 
+    def note(self, text: str) -> None:
+        """Replaces the small line at the bottom, which is there once something was noted."""
+
     def on_key(self, key: str, action: Callable[[], None]) -> None:
-        """Calls `action` whenever the key is pressed; names as Tk has them: "space", "Escape"."""
+        """Calls `action` whenever the key is pressed; names as Tk has them: "space", "Escape", "h" (and H)."""
 
     def every(self, ms: int, action: Callable[[], None]) -> None:
         """Calls `action`, waits, and so on while the window is open."""
@@ -72,6 +81,8 @@ class TkWindow:
         self._picture.pack()
         self._text = tkinter.Label(self._root, font=("Helvetica", 18), height=2)
         self._text.pack(fill="x")
+        # As wide as the picture, whatever it says.
+        self._note = tkinter.Label(self._root, font=("Helvetica", 10), anchor="w", padx=6, width=1)
         self._open = True
         self._error: BaseException | None = None
 
@@ -93,9 +104,16 @@ class TkWindow:
         ink = ink_on(ImageColor.getrgb(colour)[:3])
         self._text.configure(text=text, background=colour, foreground=ink)
 
+    def note(self, text: str) -> None:
+        """Replaces the small line at the bottom."""
+        if not self._note.winfo_manager():
+            self._note.pack(fill="x")
+        self._note.configure(text=text)
+
     def on_key(self, key: str, action: Callable[[], None]) -> None:
         """Calls `action` whenever the key is pressed."""
-        self._root.bind(f"<{key}>", lambda _: action())
+        for name in {key, key.upper()} if len(key) == 1 else {key}:  # with Shift or Caps Lock it is another key to Tk
+            self._root.bind(f"<Key-{name}>", lambda _: action())
 
     def every(self, ms: int, action: Callable[[], None]) -> None:
         """Calls `action`, waits, and so on while the window is open."""

@@ -1,0 +1,3 @@
+from tests.webcam.screen import display, press
+
+__all__ = ["display", "press"]
