@@ -15,6 +15,14 @@ def processor() -> str:
         return platform.processor()
 
 
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
+
+
 def adds_up_bytes_exactly(cpuinfo: str = "/proc/cpuinfo") -> bool:
     """Whether sums of products of 8-bit numbers are exact here: not on x86 without VNNI, where two of them saturate.
 

@@ -1,7 +1,6 @@
 """A plan carried out: every photo read once, all its copies written, by as many processes as there are cores."""
 
 import multiprocessing
-import os
 import shutil
 import signal
 from collections import deque
@@ -20,6 +19,7 @@ from recyclenet.augment.groups import pipeline
 from recyclenet.augment.library import Transform, apply
 from recyclenet.augment.plan import Copy, Plan, PlannedPhoto, write_plan_splits
 from recyclenet.errors import PhotoError, RecycleNetError
+from recyclenet.machine import usable_cores
 from recyclenet.photo import load_photo
 from recyclenet.training.interrupt import StopRequest
 
@@ -49,14 +49,6 @@ class AugmentReport:
     stopped_by: int | None
 
 
-def default_workers() -> int:
-    """The cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1
-
-
 def run_plan(
     plan: Plan, *, workers: int | None = None, on_progress: Callable[[int, int | None], None] | None = None
 ) -> AugmentReport:
@@ -74,7 +66,7 @@ def run_plan(
         RecycleNetError: the target cannot be written, or a process ended before its work was done.
     """
     work = partial(make_copies, plan.source, plan.target, plan.settings.probability)
-    processes = min(workers or default_workers(), -(-len(plan.photos) // _PHOTOS_PER_PROCESS))
+    processes = min(workers or usable_cores(), -(-len(plan.photos) // _PHOTOS_PER_PROCESS))
     made: list[Made] = []
     with StopRequest() as stop, _results(work, plan.photos, processes) as results:
         try:

@@ -1,52 +1,10 @@
-"""Photos in, answers out: the rows that `predict` and `demo` share."""
-
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+"""The table of answers that `predict` and `demo` share."""
 
 from rich.table import Table
 from rich.text import Text
 
+from recyclenet.answers import Answer
 from recyclenet.cli.console import table_console
-from recyclenet.errors import PhotoError
-from recyclenet.predictor import Prediction, Predictor
-from recyclenet.rules import Decision, Rules
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A photo's path as given, with its prediction or the reason why there is none."""
-
-    path: str
-    prediction: Prediction | None
-    error: str | None = None
-    decision: Decision | None = None
-
-    def to_table(self) -> dict[str, Any]:
-        """The JSON object of `predict --json`."""
-        if self.prediction is None:
-            return {"path": self.path, "error": self.error}
-        made = self.prediction
-        return {
-            "path": self.path,
-            "label": made.label,
-            "prob": made.prob,
-            "probs": made.probs,
-            "set": None if made.possible is None else list(made.possible),
-            "unknown": made.unknown,
-            "bin": None if self.decision is None else self.decision.bin.name,
-            "ms": round(made.ms, 3),
-        }
-
-
-def answer_photos(predictor: Predictor, paths: Iterable[str], rules: Rules) -> Iterator[Answer]:
-    """One answer a photo with the bin that the rules choose; a photo that cannot be used does not stop the rest."""
-    for path in paths:
-        try:
-            made = predictor.predict(path)
-            yield Answer(path, made, decision=rules.decide(made.probs, is_unknown=made.is_unknown))
-        except PhotoError as error:
-            yield Answer(path, None, error.reason)
 
 
 def _one_line(path: str) -> Text:

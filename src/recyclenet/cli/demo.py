@@ -23,7 +23,8 @@ def demo(
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("demo-output/answers.jpg"),
 ) -> None:
     """Show what it does: answers for sample photos, or for yours, as a table and as one picture."""
-    from recyclenet.cli.answers import AnswerTable, answer_photos
+    from recyclenet.answers import answer_photos
+    from recyclenet.cli.answers import AnswerTable
     from recyclenet.cli.photo_arguments import photos_or_samples
     from recyclenet.pictures.contact_sheet import contact_sheet
     from recyclenet.predictor import Predictor
