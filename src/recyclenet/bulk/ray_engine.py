@@ -26,6 +26,8 @@ from recyclenet.photo import first_line
 
 # Ray reports its use to its maker unless it is told otherwise before it is imported.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+# Else it warns of every pool of actors that Ray Data makes.
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 import ray
 import ray.data
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -35,7 +37,7 @@ _TRIES = 3
 
 
 class RayEngine:
-    """Actors on a cluster, or on a Ray of its own on this machine that nobody else can reach.
+    """Actors on a cluster, or on a Ray of its own on this machine.
 
     Args:
         address: of an existing cluster, "auto" or HOST:PORT; this machine must be one of its nodes.
@@ -85,7 +87,7 @@ class RayEngine:
             "num_cpus": self.workers,
             "include_dashboard": False,
             "object_store_memory": _STORE_BYTES,
-            "_node_ip_address": "127.0.0.1",
+            "_system_config": {"worker_niceness": 0},  # by default Ray's processes come last, behind everything else
         }
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
