@@ -85,11 +85,11 @@ def _url_items(url: str) -> Iterator[Item]:
     _refuse_compressed(url)
     system, path = open_url(url)
     try:
-        if url.endswith(".tar"):
-            yield from _url_shard(system, path, url)
-        elif glob.has_magic(path) and not retried(lambda: system.exists(path)):
+        if glob.has_magic(path) and not retried(lambda: system.exists(path)):
             for match in sorted(retried(lambda: system.glob(path))):
                 yield from _url_file(system, match)
+        elif url.endswith(".tar"):
+            yield from _url_shard(system, path, url)
         elif retried(lambda: system.isdir(path)):
             yield from url_folder(system, path)
         elif retried(lambda: system.exists(path)):

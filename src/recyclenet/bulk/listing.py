@@ -52,8 +52,8 @@ def write_listing(
             total += len(group)
             if on_progress is not None:
                 on_progress(total)
-    if not total:
-        raise RecycleNetError("no photos to answer")
+        if not total:
+            raise RecycleNetError("no photos to answer")
     return total, digest.hexdigest()
 
 

@@ -94,7 +94,7 @@ class RayEngine:
             ray.init(**(mine if self._address is None else {"address": self._address}), **quiet)
             for number, handler in handlers.items():  # Ray's own would end the process where it stands
                 signal.signal(number, handler)
-        except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+        except Exception as error:  # Ray raises errors of many kinds, bare ones among them
             where = "on this machine" if self._address is None else f"at {self._address}"
             raise RecycleNetError(f"no Ray {where}: {first_line(error)}") from error
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from recyclenet.bulk.items import Item
-from recyclenet.data.folder import is_photo_name
+from recyclenet.data.folder import is_photo_name, is_searched
 from recyclenet.photo import first_line
 
 _MOST_AT_ONCE = 2**20
@@ -26,7 +26,7 @@ def tar_items(container: str, file: BinaryIO) -> Iterator[Item]:
         with tarfile.open(fileobj=_Forward(file), mode="r:") as tar:
             while (member := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]  # tarfile remembers every member
-                if not member.isreg() or not is_photo_name(member.name.rpartition("/")[2]):
+                if not member.isreg() or not _is_photo(member.name):
                     continue
                 sparse = "stored with holes (a sparse member); expected a plain file" if member.issparse() else None
                 yield Item(member.name, container, member.offset_data, member.size, sparse)
@@ -37,6 +37,12 @@ def tar_items(container: str, file: BinaryIO) -> Iterator[Item]:
     # tarfile meets hostile headers with errors of many kinds (TarError, ValueError, RecursionError, struct.error, …).
     except Exception as error:
         yield _damaged(container, first_line(error))
+
+
+def _is_photo(name: str) -> bool:
+    """The same as where a folder is searched."""
+    folder, _, last = name.rpartition("/")
+    return is_photo_name(last) and all(is_searched(part) for part in folder.split("/") if part not in ("", ".", ".."))
 
 
 def _damaged(container: str, reason: str) -> Item:
