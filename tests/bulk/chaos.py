@@ -1,6 +1,6 @@
 """A bulk job killed half-way and resumed, and what came out of it counted: the short version is a test.
 
-    python -m tests.bulk.chaos --photos 20000 --out results/scale/chaos.json
+    python -m tests.bulk.chaos --photos 20000 --tiny --out results/scale/chaos.json
 
 A few distinct photos under many names, one in a hundred broken in one of several ways. `kill -9` falls when half of the
 parts are committed; then the same command runs again.
@@ -25,6 +25,7 @@ from PIL import Image
 import recyclenet
 from recyclenet.atomic import write_text
 from recyclenet.machine import commit, describe
+from tests.bulk.conftest import tiny_model
 
 DISTINCT = 50
 ONE_IN = 100  # is broken
@@ -139,22 +140,32 @@ def main() -> None:
     parser.add_argument("--part-size", type=int, default=500)
     parser.add_argument("--size", type=int, nargs=2, default=(512, 384), metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--engine", default="local")
+    parser.add_argument("--tiny", action="store_true", help="A model of a kilobyte instead of the bundled one.")
     parser.add_argument("--patience", type=float, default=7200, help="Seconds for each of the two runs.")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        options = ["--engine", given.engine]
+        if given.tiny:
+            (Path(folder) / "tiny.onnx").write_bytes(tiny_model())
+            options += ["--model", f"{folder}/tiny.onnx"]
         figures = kill_and_resume(
             Path(folder),
             given.photos,
             given.part_size,
-            *("--engine", given.engine),
+            *options,
             size=tuple(given.size),
             patience=given.patience,
         )
         photos = list((Path(folder) / "sources").iterdir())[:DISTINCT]
         figures["mean_bytes_a_photo"] = round(sum(path.stat().st_size for path in photos) / len(photos))
     load = os.getloadavg()[1]
-    about = {"engine": given.engine, "size": list(given.size), "part_size": given.part_size}
+    about = {
+        "engine": given.engine,
+        "model": "tiny" if given.tiny else "bundled",
+        "size": list(given.size),
+        "part_size": given.part_size,
+    }
     machine = {"recyclenet": recyclenet.__version__, "commit": commit(), **describe(), "load_average_5_min": load}
     write_text(given.out, json.dumps({**about, **figures, **machine}, indent=2) + "\n")
 

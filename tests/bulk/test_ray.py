@@ -15,6 +15,9 @@ os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (Ray spells it so); else
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 from recyclenet.bulk.ray_engine import RayEngine  # noqa: E402 (after the check that there is a Ray)
 
+# Ray warns of its own settings, and leaves its sockets to the end of the process.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 
 @pytest.fixture
 def cluster():
@@ -48,20 +51,19 @@ def test_two_nodes(cluster, photos, work, tmp_path):
     with pytest.raises(RecycleNetError, match="has 2 CPUs, 3 --workers need one each"):
         run_job([str(photos)], tmp_path / "ray", work, RayEngine(cluster, workers=3), part_size=1)
 
-    # Stopped after two parts: those in progress are finished, no others begun.
+    # Stopped half-way: parts in progress are finished, no others begun.
     engine = RayEngine(cluster)
-    report = run_job([str(photos)], tmp_path / "ray", work, engine, part_size=1, on_progress=interrupt_after(3))
+    report = run_job([str(photos)], tmp_path / "ray", work, engine, part_size=1, on_progress=interrupt_after(6))
     assert report.stopped_by == signal.SIGTERM
-    assert 2 <= report.done < 11
-    assert report.workers == 2
+    assert 5 <= report.done < 11
+    assert (report.workers, report.machines) == (2, 2)
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "ray").glob("part-*")}
     assert len(before) == report.done
 
-    rest = run_job([str(photos)], tmp_path / "ray", work, RayEngine(cluster), part_size=1)
+    # Engines may change over a job: they give the same rows.
+    rest = run_job([str(photos)], tmp_path / "ray", work, LocalEngine(1), part_size=1)
     assert (rest.done, rest.answered_now, rest.unreadable) == (11, 11 - report.done, 1)
-    assert max(report.machines, rest.machines) == 2
     assert {name: (tmp_path / "ray" / name).stat().st_mtime_ns for name in before} == before
-
     run_job([str(photos)], tmp_path / "local", work, LocalEngine(1), part_size=4)
     assert answers(tmp_path / "ray").equals(answers(tmp_path / "local"))
 

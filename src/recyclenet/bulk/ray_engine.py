@@ -34,6 +34,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 _STORE_BYTES = 256 * 2**20  # answers pass through it, photos do not
 _TRIES = 3
+_START_SECONDS = 600
+"""Actors that are not there by then never will be: an error instead of waiting without a word."""
 
 
 class RayEngine:
@@ -80,7 +82,9 @@ class RayEngine:
     def _connected(self) -> Iterator[None]:
         for name in ("ray", "ray.data"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        ray.data.DataContext.get_current().enable_progress_bars = False
+        settings = ray.data.DataContext.get_current()
+        settings.enable_progress_bars = False
+        settings.wait_for_min_actors_s = _START_SECONDS
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
         mine = {
             "address": "local",  # never a cluster that RAY_ADDRESS happens to name
