@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,8 @@ from pathlib import Path
 
 from recyclenet.errors import RecycleNetError
 
-try:
+if sys.platform != "win32":  # which has no such locks: folders stay unlocked there
     import fcntl
-except ImportError:  # Windows: there folders stay unlocked
-    fcntl = None  # type: ignore[assignment]
 
 LOCK_FILE = ".lock"
 
@@ -62,7 +61,7 @@ def _take(path: Path) -> int:
 
 
 def _lock(handle: int) -> None:
-    if fcntl is None:
+    if sys.platform == "win32":
         return
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
