@@ -36,5 +36,5 @@ $(CORE): pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(ALL): pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,augment,webcam,adapt,heic,serve,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,augment,webcam,adapt,heic,serve,bulk,ray,dev]'
 	@touch $@ $(CORE)

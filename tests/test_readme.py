@@ -23,7 +23,7 @@ from tests.conftest import REPOSITORY
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 HEADINGS = re.findall(r"^#+ (.+)$", README, flags=re.MULTILINE)
 # Run by .ci/run, or by the Makefile with other words.
-BY_CI = {"make demo", "make test", "pip install -e '.[train,augment,webcam,adapt,serve]'"}
+BY_CI = {"make demo", "make test", "pip install -e '.[train,augment,webcam,adapt,serve,bulk]'"}
 BY_OTHER_TESTS = {
     "python webcam.py --resume save/model_best.pth.tar": "original/test_webcam_command.py",
     "recyclenet soup runs/1/last.safetensors runs/2/last.safetensors -o soup.safetensors": "cli/test_soup_cli.py",
@@ -129,6 +129,7 @@ def test_every_command_does_what_the_readme_says(sandbox, trashnet, run, run_scr
     assert {"report.html", "confusion.png"} <= {path.name for path in Path("report").iterdir()}
     assert len(list(Path("heat").iterdir())) == 60
     assert Path("my-photos/splits.csv").exists()
+    assert Path("answers/part-000000.parquet").exists()
     assert len(list(Path("more-photos").rglob("*_affine_2.jpg"))) == 42
     assert len(list(Path("augmented").rglob("*.jpg"))) == 3 * 60
     assert Path("seen/contact-sheet.png").exists()

@@ -8,7 +8,7 @@ from typing import Any
 from recyclenet.ahead import map_ahead
 from recyclenet.errors import PhotoError
 from recyclenet.machine import usable_cores
-from recyclenet.predictor import Prediction, Predictor
+from recyclenet.predictor import AnyPhoto, Prediction, Predictor
 from recyclenet.rules import Decision, Rules
 
 _MANY = 32  # fewer are answered before a second thread would have paid for itself
@@ -41,18 +41,20 @@ def open_predictor(model: Path | None, photos: int) -> Predictor:
     return Predictor(model, threads=1 if photos >= _MANY else None)
 
 
+def answer_photo(predictor: Predictor, path: str, photo: AnyPhoto, rules: Rules) -> Answer:
+    """The answer for one photo; `path` is what it is called. A photo that cannot be used is an answer, too."""
+    try:
+        made = predictor.predict(photo)
+    except PhotoError as error:
+        return Answer(path, None, error.reason)
+    return Answer(path, made, decision=rules.decide(made.probs, is_unknown=made.is_unknown))
+
+
 def answer_photos(predictor: Predictor, paths: Sequence[str], rules: Rules) -> Iterator[Answer]:
     """One answer a photo with the bin that the rules choose, in the order of the photos.
 
-    A photo that cannot be used does not stop the rest. Many photos are answered several at once: decoding uses one
-    core only, so that one after the other leaves the others idle.
+    Many photos are answered several at once: decoding uses one core only, so that one after the other leaves the
+    others idle.
     """
-
-    def answer(path: str) -> Answer:
-        try:
-            made = predictor.predict(path)
-        except PhotoError as error:
-            return Answer(path, None, error.reason)
-        return Answer(path, made, decision=rules.decide(made.probs, is_unknown=made.is_unknown))
-
-    return map_ahead(answer, paths, usable_cores() if len(paths) >= _MANY else 1)
+    workers = usable_cores() if len(paths) >= _MANY else 1
+    return map_ahead(lambda path: answer_photo(predictor, path, path, rules), paths, workers)

@@ -7,6 +7,8 @@ from recyclenet.errors import MissingExtraError
 _NEEDED = {
     "adapt": ("onnx",),
     "augment": ("albumentations", "albucore"),
+    "bulk": ("pyarrow", "fsspec"),
+    "ray": ("ray", "pyarrow", "fsspec"),
     "serve": ("fastapi", "uvicorn", "python_multipart"),
     "train": (
         "torch",

@@ -69,8 +69,7 @@ def load_photo(
         data = read_photo_file(Path(source), label)
     if not data:
         raise PhotoError(label, "the file is empty")
-    if len(data) > MAX_BYTES:
-        raise PhotoError(label, _too_many_bytes(len(data)))
+    check_bytes(len(data), label)
     is_heif = _is_heif(data)
     if is_heif:
         _enable_heif(label)
@@ -88,7 +87,7 @@ def load_photo(
     # Decoders meet hostile bytes with errors of every kind (struct, zlib, Syntax, Index, …); whatever it
     # is, the photo is the cause, and the callers' promise is one error type.
     except Exception as error:
-        raise PhotoError(label, f"damaged or truncated ({_first_line(error)})") from error
+        raise PhotoError(label, f"damaged or truncated ({first_line(error)})") from error
 
 
 # catch_warnings changes the whole process: two threads inside would leave each other's filters behind.
@@ -118,11 +117,10 @@ def read_photo_file(path: Path, label: str) -> bytes:
             raise PhotoError(label, "no such file")
         if not path.is_file():  # a folder, or a pipe or device that might never end
             raise PhotoError(label, "not a regular file")
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise PhotoError(label, _too_many_bytes(size))
+        check_bytes(path.stat().st_size, label)
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise PhotoError(label, f"cannot be read ({_first_line(error)})") from error
+        raise PhotoError(label, f"cannot be read ({first_line(error)})") from error
 
 
 def _decode(image: Image.Image, label: str, min_side: int | None, max_pixels: int) -> Image.Image:
@@ -185,10 +183,13 @@ def _enable_heif(label: str) -> None:
     register_heif_opener()
 
 
-def _too_many_bytes(size: int) -> str:
-    return f"{size:,} bytes are more than the limit of {MAX_BYTES / 2**20:.0f} MiB"
+def check_bytes(size: int, label: str) -> None:
+    """Raises PhotoError if a file of `size` bytes is more than MAX_BYTES; `label` is how it is called."""
+    if size > MAX_BYTES:
+        raise PhotoError(label, f"{size:,} bytes are more than the limit of {MAX_BYTES / 2**20:.0f} MiB")
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error says, short enough for a table."""
     text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
     return text[:120]

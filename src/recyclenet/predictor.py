@@ -98,16 +98,24 @@ class Predictor:
     'glass'
 
     Args:
-        model: an exported .onnx file; the bundled model by default.
+        model: an exported .onnx file, or its bytes; the bundled model by default.
         threads: for one inference; by default as many as there are cores.
+        name: how errors call the model; by default its path.
 
     Raises:
         RecycleNetError: missing or damaged file, or not a model that `recyclenet export` wrote.
     """
 
-    def __init__(self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> None:
-        self.name = os.fspath(model) if model is not None else "the bundled model"
-        self._session = open_session(read_model(model), self.name, threads)
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | bytes | None = None,
+        *,
+        threads: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.name = name or model_name(model)
+        data = model if isinstance(model, bytes) else read_model(model)
+        self._session = open_session(data, self.name, threads)
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY not in metadata:
             raise RecycleNetError(
@@ -196,6 +204,13 @@ class Predictor:
 
 def _is_matrix(output: "onnxruntime.NodeArg") -> bool:
     return output.type == "tensor(float)" and len(output.shape) == 2 and isinstance(output.shape[1], int)
+
+
+def model_name(model: str | os.PathLike[str] | bytes | None) -> str:
+    """What people call a model."""
+    if isinstance(model, bytes):
+        return "the model"
+    return os.fspath(model) if model is not None else "the bundled model"
 
 
 def read_model(model: str | os.PathLike[str] | None) -> bytes:

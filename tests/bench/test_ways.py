@@ -67,9 +67,7 @@ def test_starting_measures_whole_processes(photos, tmp_path):
 
 
 def test_a_process_that_fails_is_named(tmp_path):
-    with pytest.raises(
-        RecycleNetError, match=r"^recyclenet predict .* failed: 1 of 1 photos could not be read"
-    ):
+    with pytest.raises(RecycleNetError, match=r"^recyclenet predict .* failed: 1 of 1 photos could not be read"):
         starting.measure_starting(tmp_path / "none.jpg", tmp_path, 1, warm_ups=0)
 
 

@@ -36,9 +36,10 @@ def table_console(width: int = 160) -> Console:
 
 @contextmanager
 def progress_bar(what: str) -> Iterator["Bar"]:
-    """A bar on standard error while something long runs; nothing is left of it afterwards."""
+    """A bar on standard error while something long runs, if that is a terminal; nothing is left of it afterwards."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         yield Bar(progress, what)
 
 

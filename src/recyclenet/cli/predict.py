@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def predict(
-    photos: Annotated[list[str], typer.Argument(help="Photos, folders, or globs in quotes.", show_default=False)],
+    photos: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Photos, folders, or globs in quotes; with --out also .tar shards and URLs.", show_default=False
+        ),
+    ] = None,
     model: Annotated[
         Path | None, typer.Option(help="An exported .onnx file.", show_default="the bundled model")
     ] = None,
@@ -32,8 +37,39 @@ def predict(
     heatmaps: Annotated[
         Path | None, typer.Option(help="Also write each photo with its evidence into this folder.")
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="For photos without number: write answers into this folder, as Parquet files.")
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="What runs it: local or ray.", show_default="local")] = None,
+    list_file: Annotated[
+        Path | None, typer.Option("--list", help="A file with a path or URL a line, beside or instead of PHOTOS.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes.", show_default="one a core")] = None,
+    part_size: Annotated[int | None, typer.Option(help="Photos a Parquet file.", show_default="1000")] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="An existing cluster: auto or HOST:PORT.", show_default="one of its own")
+    ] = None,
 ) -> None:
-    """Say what is on photos. Exit code 1 if any photo could not be read; the others are still answered."""
+    """Say what is on photos. Exit code 1 if any photo could not be read; the others are still answered.
+
+    With --out the same command goes on after a stop, and the exit code is 0 when every photo has its row: its answer,
+    or why it could not be read.
+    """
+    from recyclenet.cli.bulk import BulkOptions, predict_into_folder
+
+    bulk = BulkOptions(out, engine, list_file, workers, part_size, ray_address)
+    in_bulk = bulk.check({"--csv": csv_file is not None, "--heatmaps": heatmaps is not None})
+    if not photos and list_file is None:
+        raise typer.BadParameter("name photos, folders or globs", param_hint="PHOTOS...")
+    if in_bulk:
+        predict_into_folder(photos or [], model, rules, bulk, as_json)
+    else:
+        _predict_here(photos or [], model, rules, as_json, csv_file, heatmaps)
+
+
+def _predict_here(
+    photos: list[str], model: Path | None, rules: str, as_json: bool, csv_file: Path | None, heatmaps: Path | None
+) -> None:
     from recyclenet.answers import answer_photos, open_predictor
     from recyclenet.cli.answer_table import AnswerTable
     from recyclenet.cli.console import note

@@ -211,12 +211,21 @@ def _refuse(error: OSError) -> None:
     raise RecycleNetError(f"the folder {error.filename} cannot be read: {error.strerror}") from error
 
 
+def is_searched(name: str) -> bool:
+    """Whether a folder of this name is looked into: not a hidden one, nor what archivers leave (__MACOSX)."""
+    return not name.startswith((".", "__"))
+
+
+def is_photo_name(name: str) -> bool:
+    """Whether a file of this name, without its folder, counts as a photo where a folder is searched."""
+    return not name.startswith(".") and Path(name).suffix.lower() in PHOTO_SUFFIXES
+
+
 def _walk(folder: Path) -> Iterator[Path]:
     for here, folders, files in os.walk(folder, onerror=_refuse):
-        folders[:] = [name for name in folders if not name.startswith((".", "__"))]
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in PHOTO_SUFFIXES:
-                yield Path(here, name)
+        folders[:] = filter(is_searched, folders)
+        for name in filter(is_photo_name, files):
+            yield Path(here, name)
 
 
 def _split_folders(folder: Path) -> dict[str, str]:
