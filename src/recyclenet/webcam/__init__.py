@@ -1,1 +1,1 @@
-"""Hold a thing up to a camera: a live picture, and an answer for the moment that is captured."""
+"""Hold a thing up to a camera: a live picture, an answer that stands still, and the bin to throw it in."""
