@@ -16,11 +16,6 @@ export async function decode(photo) {
   }
 }
 
-export async function isJpeg(photo) {
-  const [first, second] = new Uint8Array(await photo.slice(0, 2).arrayBuffer());
-  return first === 0xff && second === 0xd8;
-}
-
 async function isHeif(photo) {
   const head = await photo.slice(0, 12).text();
   return head.slice(4, 8) === "ftyp" && HEIF_BRANDS.includes(head.slice(8, 12));

@@ -1,6 +1,7 @@
 // From a photo to the square that the model sees and the numbers it reads: recyclenet's preprocess.py in the browser.
 
-import { decode, isJpeg, strips } from "./photo.js";
+import { isJpeg, jpegScale, shrunk } from "./jpeg.js";
+import { decode, strips } from "./photo.js";
 import { fixedPoint, resizeAcross, resizeDown, taps } from "./resample.js";
 
 // {side, pixels}: an RGB square of img_size pixels, as an Uint8ClampedArray of side × side × 3.
@@ -14,12 +15,6 @@ export async function viewOf(photo, spec) {
   }
 }
 
-// Python has large JPEGs decoded at 1/2, 1/4 or 1/8 of their size; there the mean of a block stands for it.
-function jpegScale({ width, height }, least) {
-  const most = Math.floor(Math.min(width, height) / least);
-  return [8, 4, 2].find((scale) => scale <= most) ?? 1;
-}
-
 // Only what the centre square needs is ever computed.
 function cut(bitmap, shrink, { img_size: side, resize, interpolation }) {
   const [width, height] = [bitmap.width, bitmap.height].map((length) => Math.ceil(length / shrink));
@@ -31,7 +26,7 @@ function cut(bitmap, shrink, { img_size: side, resize, interpolation }) {
   const last = Math.max(...lines.map(({ start, weights }) => start + weights.length));
   const narrow = new Uint8ClampedArray((last - first) * side * 3);
   for (const strip of strips(bitmap, first * shrink, Math.min(last * shrink, bitmap.height), shrink)) {
-    const { pixels, rows } = shrink === 1 ? strip : blockMeans(strip, bitmap.width, shrink);
+    const { pixels, rows } = shrink === 1 ? strip : shrunk(strip, bitmap.width, shrink);
     resizeAcross(pixels, 4, width, rows, columns, narrow, strip.top / shrink - first);
   }
   return resizeDown(narrow, side, lines.map(({ start, weights }) => ({ start: start - first, weights })));
@@ -41,31 +36,6 @@ function cut(bitmap, shrink, { img_size: side, resize, interpolation }) {
 function offset(length, side) {
   const half = (length - side) / 2;
   return Number.isInteger(half) ? half : 2 * Math.round(half / 2);
-}
-
-// Every block of size × size pixels as its mean; those at the right and lower edge may be smaller.
-function blockMeans({ pixels, rows }, width, size) {
-  const [across, down] = [Math.ceil(width / size), Math.ceil(rows / size)];
-  const out = new Uint8ClampedArray(across * down * 4);
-  for (let y = 0, target = 0; y < down; y++) {
-    const bottom = Math.min(rows, (y + 1) * size);
-    for (let x = 0; x < across; x++, target += 4) {
-      const right = Math.min(width, (x + 1) * size);
-      let [red, green, blue] = [0, 0, 0];
-      for (let row = y * size; row < bottom; row++) {
-        for (let at = 4 * (row * width + x * size), end = 4 * (row * width + right); at < end; at += 4) {
-          red += pixels[at];
-          green += pixels[at + 1];
-          blue += pixels[at + 2];
-        }
-      }
-      const count = (bottom - y * size) * (right - x * size);
-      out[target] = red / count; // rounded by the array
-      out[target + 1] = green / count;
-      out[target + 2] = blue / count;
-    }
-  }
-  return { pixels: out, rows: down };
 }
 
 // A view as the model's input: a Float32Array of 3 × side × side.
