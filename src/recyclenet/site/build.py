@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
@@ -62,23 +61,27 @@ def site_files(model: bytes, predictor: Predictor, rules: Rules) -> dict[str, by
     return made
 
 
-def model_facts(predictor: Predictor, rules: Rules) -> Mapping[str, Any]:
-    """model.json: `about` is for the page, everything else for the answer.
-
-    Bins are a list, since their order counts where two cost the same, and JavaScript's objects do not keep it.
-    """
+def model_facts(predictor: Predictor, rules: Rules) -> dict[str, Any]:
+    """model.json: `about` is for the page, everything else for the answer."""
     limits = {"body_bytes": MAX_BYTES, "pixels": MAX_PIXELS, "aspect": MAX_ASPECT}
-    about = about_model(predictor, rules, takes_feedback=False, limits=limits)
     return {
-        "about": about,
+        "about": about_model(predictor, rules, takes_feedback=False, limits=limits),
         "description": asdict(predictor.description),
         "unknown_from": UNKNOWN_FROM,
-        "rules": {
-            "bins": about["bins"],
-            "materials": dict(rules.materials),
-            "costs": asdict(rules.costs),
-            "ask": {"key": None, **asdict(ASK)},
-        },
+        "rules": rules_table(rules),
+    }
+
+
+def rules_table(rules: Rules) -> dict[str, Any]:
+    """Rules as plain values, with the bin for asking.
+
+    Bins are a list: their order counts where two cost the same, and JavaScript's objects do not keep that of numbers.
+    """
+    return {
+        "bins": [{"key": key, **asdict(item)} for key, item in rules.bins.items()],
+        "materials": dict(rules.materials),
+        "costs": asdict(rules.costs),
+        "ask": {"key": None, **asdict(ASK)},
     }
 
 

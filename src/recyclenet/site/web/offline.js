@@ -1,23 +1,32 @@
 // Keeps the whole site on the device, and starts with its latest edition.
 
-// Returns when the site is kept, or cannot be: an old browser, a private window, no https. It works with a connection
-// then. A later edition, fetched in the background of the last visit, is put in place before anything else starts.
+const PATIENCE_MS = 4000;
+const keeper = navigator.serviceWorker; // undefined without https, and in some private windows
+
+// Returns when the site is kept, or cannot be: then it works with a connection. A later edition, fetched in the
+// background of the last visit, is put in place before anything else starts.
 export async function keepOffline() {
-  const keeper = navigator.serviceWorker;
-  if (!keeper) return;
   let registration;
   try {
     registration = await keeper.register("offline-worker.js");
   } catch {
     return;
   }
-  if (registration.waiting && keeper.controller) {
-    registration.waiting.postMessage("take over");
-    await new Promise((resolve) => keeper.addEventListener("controllerchange", resolve, { once: true }));
+  if (registration.waiting && keeper.controller && (await takesOver(registration.waiting))) {
     location.reload();
     await new Promise(() => {}); // the page ends here
   }
   if (!registration.active) await settled(registration.installing ?? registration.waiting);
+}
+
+// Browsers put it off, sometimes for minutes, while the old edition still has something to send to a page that was
+// left in mid-load; then the new one has to wait for another visit.
+function takesOver(worker) {
+  return new Promise((resolve) => {
+    keeper.addEventListener("controllerchange", () => resolve(true), { once: true });
+    setTimeout(() => resolve(false), PATIENCE_MS);
+    worker.postMessage("take over");
+  });
 }
 
 function settled(worker) {
