@@ -20,13 +20,15 @@ def predictor():
 
 
 class Host(http.server.ThreadingHTTPServer):
-    """The plainest of static hosts; `asked` counts what was given out by its path, not what the browser had already."""
+    """The plainest of static hosts, with a site in `folder`, at the address `site`.
+
+    `asked` counts what was given out by its path, but not what the browser had already.
+    """
 
     daemon_threads = True
 
-    def __init__(self, root):
-        self.asked = Counter()
-        asked = self.asked
+    def __init__(self, root, predictor):
+        self.asked = asked = Counter()
 
         class Handler(http.server.SimpleHTTPRequestHandler):
             def log_message(self, *_):
@@ -37,9 +39,15 @@ class Host(http.server.ThreadingHTTPServer):
                     asked[self.path] += 1
 
         super().__init__(("127.0.0.1", 0), functools.partial(Handler, directory=root))
-        self.root = root
-        self.address = f"http://127.0.0.1:{self.server_port}"
+        self.site = f"http://127.0.0.1:{self.server_port}/some/where/"
+        self.folder = root / "some" / "where"
+        self._predictor = predictor
+        self.put("default")
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def put(self, rules):
+        """Writes the site with these rules, over the one that is there."""
+        write_site(self.folder, site_files(read_model(None), self._predictor, load_rules(rules)))
 
     def stop(self):
         self.shutdown()
@@ -47,27 +55,10 @@ class Host(http.server.ThreadingHTTPServer):
 
 
 @pytest.fixture
-def make_host(tmp_path, predictor):
-    """A host with a site at /some/where/, and a function that puts there a site with other rules."""
-    hosts = []
-
-    def make_host(rules="default"):
-        host = Host(tmp_path / f"host{len(hosts)}")
-        host.site = f"{host.address}/some/where/"
-        host.folder = host.root / "some" / "where"
-        host.put = lambda rules: write_site(host.folder, site_files(read_model(None), predictor, load_rules(rules)))
-        host.put(rules)
-        hosts.append(host)
-        return host
-
-    yield make_host
-    for host in hosts:
-        host.stop()
-
-
-@pytest.fixture
-def host(make_host):
-    return make_host()
+def host(tmp_path, predictor):
+    host = Host(tmp_path, predictor)
+    yield host
+    host.stop()
 
 
 @pytest.fixture
@@ -76,9 +67,16 @@ def open_page(browser):
         yield open_page
 
 
-@pytest.fixture
-def page(open_page, host):
-    """The site as somebody sees it who comes for the first time, with its model loaded."""
-    page = open_page(host.site)
+@pytest.fixture(scope="module")
+def page(browser, predictor, tmp_path_factory):
+    """One page for all tests of a file: the first visit, which brings the model, takes seconds."""
+    host = Host(tmp_path_factory.mktemp("host"), predictor)
+    with watched_pages(browser) as open_page:
+        page = open_page(host.site)
+        wait_for_model(page)
+        yield page
+    host.stop()
+
+
+def wait_for_model(page):
     page.wait_for_selector("#bars li", state="attached")
-    return page

@@ -2,7 +2,7 @@
 
 import { keepOffline } from "./offline.js";
 
-let classifier = null; // a promise of a Classifier
+let classifier = null; // a promise of {about, ask}, see `start`
 
 export async function model() {
   return (await opened()).about;
@@ -18,13 +18,21 @@ export async function classify(photo) {
 export const more = () => "Your photos stay on this device.";
 
 async function opened() {
-  classifier ??= keepOffline().then(start);
+  classifier ??= open();
   try {
     return await classifier;
   } catch (error) {
     classifier = null; // so that the next photo tries again
     throw error;
   }
+}
+
+async function open() {
+  const started = new AbortController();
+  await keepOffline(started.signal);
+  const made = await start();
+  started.abort();
+  return made;
 }
 
 // {about, ask}: what the model says of itself, and a function from a photo to a promise of its answer.
