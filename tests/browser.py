@@ -8,7 +8,7 @@ import pytest
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--disable-gpu"]
 PHONE = {"width": 390, "height": 844}
-PATIENCE_MS = 60_000  # a busy machine; nothing here measures time
+PATIENCE_MS = 120_000  # a busy machine; nothing here measures time
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian: apt install chromium)")
 

@@ -1,5 +1,5 @@
-// Pillow's resizing to the last bit, since a browser's own differs: its weights, its fixed-point numbers, its rounding
-// between the two passes (https://github.com/python-pillow/Pillow, src/libImaging/Resample.c).
+// Pillow's resizing, since a browser's own differs: its weights, its fixed-point numbers, its rounding between the two
+// passes, across and then down (https://github.com/python-pillow/Pillow, src/libImaging/Resample.c).
 
 const BITS = 22; // of the fraction in a fixed-point weight
 
