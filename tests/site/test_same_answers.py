@@ -72,14 +72,11 @@ def strangers(rng):
 
 
 def test_what_is_no_trash_at_all(both, rng):
-    states = set()
     for pixels in strangers(rng):
         found, wanted = both(as_file(Image.fromarray(pixels.astype(np.uint8)), "PNG"))
         assert furthest(found, wanted) <= 0.02
         assert found["unknown"] == pytest.approx(wanted["unknown"], abs=0.02)
         assert [found[key] for key in ("state", "bin")] == [wanted[key] for key in ("state", "bin")]
-        states.add(found["state"])
-    assert "none of these" in states
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
@@ -92,7 +89,7 @@ def test_photos_as_phones_take_them(both, bottle, rng, orientation):
     photo = Image.fromarray(np.clip(large + grain, 0, 255).astype(np.uint8))
     found, wanted = both(as_file(photo, "JPEG", quality=90, exif=exif))
     assert furthest(found, wanted) <= 0.02
-    assert found["verdict"] == wanted["verdict"]
+    assert found["label"] == wanted["label"]
 
 
 def test_pictures_of_other_kinds(both, bottle, rng):
@@ -112,4 +109,4 @@ def test_pictures_of_other_kinds(both, bottle, rng):
     for name, data in files.items():
         found, wanted = both(data)
         assert furthest(found, wanted) <= 0.02, name
-        assert found["verdict"] == wanted["verdict"], name
+        assert found["label"] == wanted["label"], name

@@ -39,16 +39,21 @@ async function open() {
 function start() {
   const worker = new Worker(new URL("./classifier/worker.js", import.meta.url), { type: "module" });
   const waiting = new Map(); // id → {resolve, reject}
+  let asked = 0;
   const ask = (photo) => new Promise((resolve, reject) => {
-    const id = crypto.getRandomValues(new Uint32Array(1))[0];
+    const id = asked++;
     waiting.set(id, { resolve, reject });
     worker.postMessage({ id, photo });
   });
   return new Promise((resolve, reject) => {
-    worker.onerror = () => reject(new Error("This browser is too old for this page: it needs one of 2023 or later."));
+    const giveUp = (text) => {
+      worker.terminate();
+      reject(new Error(text));
+    };
+    worker.onerror = () => giveUp("The page cannot start. Is there a connection, and is this browser of 2023 or later?");
     worker.onmessage = ({ data }) => {
       if (data.about) return resolve({ about: data.about, ask });
-      if (data.id === undefined) return reject(new Error(data.error));
+      if (data.id === undefined) return giveUp(data.error);
       const { resolve: answer, reject: refuse } = waiting.get(data.id);
       waiting.delete(data.id);
       return data.answer ? answer(data.answer) : refuse(new Error(data.error));
