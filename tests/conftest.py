@@ -6,12 +6,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from recyclenet.cli import main
+from tests.browser import CHROMIUM, FLAGS, PATIENCE_MS
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Tiny networks on tiny pictures: more threads only wait for each other.
@@ -50,6 +52,23 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return int(ended.value.code or 0), *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture
+def bottle(trashnet: Path) -> Path:
+    """A photo of a glass bottle."""
+    return trashnet / "dataset-resized/glass/glass12.jpg"
+
+
+# Not for the whole session: while it is open no test in this process can start an event loop of its own.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium under Playwright."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

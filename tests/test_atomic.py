@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from recyclenet.atomic import make_folder, replace_file, write_bytes, write_text
+from recyclenet.atomic import make_folder, replace_file, replace_folder, write_bytes, write_text
 from recyclenet.errors import RecycleNetError
 
 AS_ROOT = not hasattr(os, "geteuid") or os.geteuid() == 0
@@ -210,3 +210,31 @@ def test_a_reader_that_left_is_not_the_files_fault(tmp_path):
     with pytest.raises(BrokenPipeError), replace_file(tmp_path / "file"):
         raise BrokenPipeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_takes_the_place_of_another_as_a_whole(tmp_path):
+    target = tmp_path / "deep" / "folder"
+    for text in ("old", "new"):
+        with replace_folder(target) as temporary:
+            (temporary / f"{text}.txt").write_text(text)
+            assert not (target / f"{text}.txt").exists()
+        assert [path.name for path in target.iterdir()] == [f"{text}.txt"]
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monkeypatch):
+    target = tmp_path / "folder"
+    target.mkdir()
+    (target / "old.txt").write_text("old")
+    rename = Path.rename
+
+    def rename_but_the_new(path, to):
+        if (path / "new.txt").exists():
+            raise OSError("disk on fire")
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", rename_but_the_new)
+    with pytest.raises(RecycleNetError, match="disk on fire"), replace_folder(target) as temporary:
+        (temporary / "new.txt").write_text("new")
+    assert [path.name for path in target.iterdir()] == ["old.txt"]
+    assert list(tmp_path.iterdir()) == [target]

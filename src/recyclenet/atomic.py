@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,6 +45,35 @@ def replace_file(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+@contextmanager
+def replace_folder(path: str | Path) -> Iterator[Path]:
+    """Yields an empty temporary folder beside the target; on success it becomes `path`, on error it is removed.
+
+    What `path` held before is gone then: whether it may go is the caller's to check. Missing parent folders are made.
+
+    Raises:
+        RecycleNetError: the folder cannot be written or put in place; what was there before is there again.
+    """
+    target = Path(os.path.realpath(path))
+    temporary, old = (target.with_name(f".{secrets.token_hex(8)}") for _ in range(2))
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if target.exists():
+            target.rename(old)
+        try:
+            temporary.rename(target)
+        except BaseException:
+            if old.exists():
+                old.rename(target)
+            raise
+    except OSError as error:
+        raise RecycleNetError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -1,74 +1,23 @@
 """The page as a person uses it, in a real Chromium; a picture of it goes to docs/ when RECYCLENET_SCREENSHOT is set."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.browser import PATIENCE_MS, PHONE, needs_chromium, says, upload, watched_pages
 from tests.conftest import REPOSITORY
 from tests.serve.conftest import ServerProcess
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--disable-gpu"]
-PHONE = {"width": 390, "height": 844}
-PATIENCE_MS = 120_000  # a busy machine; nothing here measures time
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian: apt install chromium)")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS)
-        yield browser
-        browser.close()
+pytestmark = needs_chromium
 
 
 @pytest.fixture
 def open_page(browser, server):
-    """Opens the page in a fresh profile; fails at the end for any error in it or request to elsewhere."""
-    opened = []
-
-    def open_page(address=server.address, **options):
-        context = browser.new_context(**{"viewport": PHONE, **options})
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.complaints = []
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("console", lambda line: line.type == "error" and page.complaints.append(line.text))
-        page.on("request", lambda request: _check(request.url, address, page))
-        page.goto(address)
-        opened.append(page)
-        return page
-
-    yield open_page
-    for page in opened:
-        page.context.close()
-        assert page.complaints == []
-
-
-def _check(url, address, page):
-    if not url.startswith((address, "data:", "blob:")):
-        page.complaints.append(f"request to {url}")
-
-
-@pytest.fixture
-def bottle(trashnet):
-    return trashnet / "dataset-resized/glass/glass12.jpg"
-
-
-def upload(page, path):
-    page.set_input_files("#file", path)
-    page.wait_for_selector("#stage[aria-busy=false]")
-    assert page.text_content("#problem") == ""
-
-
-def says(page, place, text):
-    """Waits for a text. Waiting for JavaScript instead would need the eval that the page's policy forbids."""
-    sync_api.expect(page.locator(place)).to_contain_text(text, timeout=PATIENCE_MS)
+    with watched_pages(browser) as open_page:
+        yield lambda address=server.address, **options: open_page(address, **options)
 
 
 def test_a_photo_gets_an_answer_on_a_phone(open_page, bottle):

@@ -20,6 +20,7 @@ from recyclenet.cli import (
     parity,
     predict,
     serve,
+    site,
     soup,
     stress,
     summary,
@@ -55,6 +56,7 @@ def _options(
 app.command()(predict.predict)
 app.command()(webcam.webcam)
 app.command()(serve.serve)
+app.command()(site.site)
 app.command()(demo.demo)
 app.add_typer(data.data, name="data")
 app.command()(augment.augment)

@@ -5,21 +5,22 @@ from importlib.resources import files
 
 from fastapi import APIRouter, Request, Response
 
-_FILES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/style.css": ("style.css", "text/css; charset=utf-8"),
-    "/app.js": ("app.js", "text/javascript; charset=utf-8"),
-    "/camera.js": ("camera.js", "text/javascript; charset=utf-8"),
-    "/service.js": ("service.js", "text/javascript; charset=utf-8"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
+from recyclenet.page import PAGE_FILES, page_file
+
+_MEDIA_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
 }
 
 
 def add_assets(router: APIRouter) -> None:
     """An address for each file of the page."""
-    for address, (name, media_type) in _FILES.items():
-        data = files("recyclenet.serve").joinpath("page", name).read_bytes()
-        add_file(router, address, data, media_type)
+    service = files("recyclenet.serve").joinpath("web", "service.js").read_bytes()
+    for name, data in [*((name, page_file(name)) for name in PAGE_FILES), ("service.js", service)]:
+        address = "/" if name == "index.html" else f"/{name}"
+        add_file(router, address, data, _MEDIA_TYPES[name.rpartition(".")[2]])
 
 
 def add_file(router: APIRouter, address: str, data: bytes, media_type: str) -> None:

@@ -1,4 +1,7 @@
 // What happens on the page. Texts from outside are only ever set as text, never as markup.
+// Answers come from service.js, of which there are two: one asks a server, the other this very browser. Both have
+// model(), classify(photo) and more(), what the footer adds; where model() says feedback: correct(photo, label); and
+// where errors have the status 401: useKey(key).
 
 import { Camera } from "./camera.js";
 import * as service from "./service.js";
@@ -7,7 +10,7 @@ const PAUSE_MS = 250; // between two answers of the live camera
 const $ = (id) => document.getElementById(id);
 const camera = new Camera($("video"));
 
-let about = null; // what the server says of its model
+let about = null; // what the service says of its model
 let shown = null; // {photo, answer} that the page shows
 let showsHeat = false;
 
@@ -36,7 +39,7 @@ $("key-form").addEventListener("submit", (event) => {
 });
 $("key-cancel").addEventListener("click", () => $("key-dialog").close("cancel"));
 
-// Calls the server; asks for a key as often as it needs one and the person gives one.
+// Calls the service; asks for a key as often as it needs one and the person gives one.
 async function withKey(call) {
   for (;;) {
     try {
@@ -50,7 +53,13 @@ async function withKey(call) {
 // --- the model ---
 
 async function meet() {
-  about ??= await withKey(service.model);
+  if (!about) $("model").textContent = "Loading the model…";
+  try {
+    about ??= await withKey(service.model);
+  } catch (error) {
+    $("model").textContent = "";
+    throw error;
+  }
   $("model").textContent = `${about.name}: ${about.classes.join(", ")}.`;
   $("feedback").hidden = !about.feedback;
   $("video").style.transform = `scale(${about.resize / about.img_size})`; // so that it shows what the model sees
@@ -258,4 +267,5 @@ async function correct(label) {
   }
 }
 
+$("more").append(service.more());
 meet().catch((error) => say(error.message));

@@ -10,14 +10,21 @@ export class ServiceError extends Error {
   }
 }
 
-export const model = () => send("/v1/model");
+export const model = () => send("v1/model");
 
 // One answer, with the pictures of what the model saw.
 export async function classify(photo) {
-  return (await send("/v1/classify?pictures=true", photo)).results[0];
+  return (await send("v1/classify?pictures=true", photo)).results[0];
 }
 
-export const correct = (photo, label) => send(`/v1/feedback?label=${encodeURIComponent(label)}`, photo);
+export const correct = (photo, label) => send(`v1/feedback?label=${encodeURIComponent(label)}`, photo);
+
+export function more() {
+  const link = document.createElement("a");
+  link.href = "docs";
+  link.textContent = "For programs";
+  return link;
+}
 
 // For this tab only.
 export const useKey = (key) => sessionStorage.setItem(KEY, key);
