@@ -63,8 +63,11 @@ def test_old_classes_that_training_does_not_show_are_strange(world):
     friends, strangers = draw([0, 1, 2], 100), draw([4, 7, 9], 100)
     assert auroc(made.scores(*strangers), made.scores(*friends)) > 0.99
     assert (made.scores(*val) <= 0.5).sum() == pytest.approx(190, abs=1)
-    np.testing.assert_allclose(made.raw(*friends), made.answers.raw(friends[1]))
-    assert fit_unknown(train, val, dimensions=3).answers is None
+    own = fit_unknown(train, val, dimensions=3)
+    assert (own.answers, own.answers_weight) == (None, 0)
+    parts = [own.raw(*val), made.answers_weight * made.answers.raw(val[1])]
+    np.testing.assert_allclose(made.raw(*val), parts[0] + parts[1])
+    assert parts[0].std() == pytest.approx(parts[1].std())  # neither outvotes the other
 
 
 def test_what_does_not_fit_is_refused(world):
@@ -82,3 +85,7 @@ def test_what_does_not_fit_is_refused(world):
     other = fit_old_answers(train[1][:, :30], (weight[:, :30], bias))
     with pytest.raises(RecycleNetError, match="answers are for 30 features, not for 40"):
         replace(made, answers=other)
+    with pytest.raises(RecycleNetError, match="answers and answers_weight go together"):
+        replace(made, answers_weight=0.0)
+    with pytest.raises(RecycleNetError, match="answers and answers_weight go together"):
+        replace(made, answers=None)

@@ -20,7 +20,8 @@ class UnknownScore:
 
     The raw value of a photo is alpha · |r| - log Σ exp(logit): r is what is left of its features less their mean when
     the plane in which the training features vary most is taken away. It is high where the features are like none in
-    training and where no class has a high logit.
+    training and where no class has a high logit. Where the model still gives the pretrained network's answers in part,
+    how unlike training they are is added.
 
     Attributes:
         features: C, how many the model gives.
@@ -31,7 +32,8 @@ class UnknownScore:
         middle: the raw value with the score 0.5; beyond it a photo is none of the classes.
         width: a raw value of middle + width has the score 0.73.
         kept: the share of val photos that lie up to `middle`.
-        answers: the pretrained network's own, where the model still gives them: then the raw value is theirs.
+        answers: the pretrained network's own, where the model still gives some of them; their raw value is added.
+        answers_weight: that it is multiplied by: both parts then spread alike over val photos. 0 without `answers`.
     """
 
     features: int
@@ -43,6 +45,7 @@ class UnknownScore:
     width: float
     kept: float
     answers: OldAnswers | None = None
+    answers_weight: float = 0.0
 
     def __post_init__(self) -> None:
         check_range("features", self.features, 2, _MOST_FEATURES)
@@ -51,6 +54,9 @@ class UnknownScore:
         check_range("middle", self.middle, -1e6, 1e6)
         check_range("width", self.width, 1e-6, 1e6)
         check_range("kept", self.kept, 0.5, 1.0)
+        check_range("answers_weight", self.answers_weight, 0.0, 1e6)
+        if (self.answers is not None) != (self.answers_weight > 0):
+            raise RecycleNetError("answers and answers_weight go together: run 'recyclenet calibrate' again")
         if self.answers is not None and self.answers.features != self.features:
             raise RecycleNetError(f"answers are for {self.answers.features} features, not for {self.features}")
         _ = self._arrays  # decoded here, so that a damaged file is refused when it is read
@@ -73,8 +79,10 @@ class UnknownScore:
 
     def raw(self, logits: NDArray[np.float32], features: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n,) from logits (n, K), before any temperature, and features (n, C): the higher, the stranger."""
-        if self.answers is not None:
-            return self.answers.raw(features)
+        own = self._virtual_logit(logits, features)
+        return own if self.answers is None else own + self.answers_weight * self.answers.raw(features)
+
+    def _virtual_logit(self, logits: NDArray[np.float32], features: NDArray[np.float32]) -> NDArray[np.float64]:
         mean, plane = self._arrays
         centred = np.asarray(features, dtype=np.float32) - mean
         rest = (centred - (centred @ plane.T) @ plane).astype(np.float64)

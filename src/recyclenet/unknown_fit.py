@@ -43,7 +43,7 @@ def fit_unknown(
         train: of photos that the model was trained on.
         val: of photos that it was not trained on.
         old_head: the head that the pretrained network had, for a model whose training kept its answers; the score then
-            goes by these.
+            goes by these, too.
         dimensions: of the plane; at most half of the features, so that there is room beside it.
         kept: share of val photos that shall lie up to the line.
 
@@ -66,11 +66,11 @@ def fit_unknown(
     rest = float(draft.raw(flat, features).mean())
     if not rest > 1e-9:
         raise RecycleNetError(f"the model's features fill no more than {dimensions} dimensions: no room for strangers")
-    draft = replace(
-        draft,
-        alpha=max(0.0, float(logits.max(axis=1).mean()) / rest),
-        answers=None if old_head is None else fit_old_answers(features, old_head),
-    )
+    draft = replace(draft, alpha=max(0.0, float(logits.max(axis=1).mean()) / rest))
+    if old_head is not None:
+        answers = fit_old_answers(features, old_head)
+        own, other = (max(float(values.std()), 1e-3) for values in (draft.raw(*val), answers.raw(val[1])))
+        draft = replace(draft, answers=answers, answers_weight=own / other)
     values = draft.raw(*val)
     return replace(draft, middle=line_that_keeps(values, kept), width=max(float(values.std()), 1e-3))
 

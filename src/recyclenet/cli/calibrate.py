@@ -28,7 +28,7 @@ def calibrate(
         str | None,
         typer.Option(
             help="imagenet (from the hub) or a file: the weights that a training with `keep` started from. The unknown "
-            "score then goes by the answers of their head.",
+            "score then goes by the answers of their head, too.",
             show_default="none",
         ),
     ] = None,

@@ -4,7 +4,9 @@ import { dot, floats, halves, logSumExp, product, softmax } from "./numbers.js";
 
 // From the description's score, a function of (logits, features) that gives a number in [0, 1].
 export function unknownScore(score) {
-  const raw = score.answers ? oldAnswers(score.answers) : virtualLogit(score);
+  const own = virtualLogit(score);
+  const answers = score.answers ? oldAnswers(score.answers) : () => 0;
+  const raw = (logits, features) => own(logits, features) + score.answers_weight * answers(features);
   return (logits, features) => 1 / (1 + Math.exp(-(raw(logits, features) - score.middle) / score.width));
 }
 
@@ -22,7 +24,7 @@ function virtualLogit({ mean, plane, alpha }) {
 function oldAnswers(head) {
   const [down, up] = [halves(head.down), halves(head.up)];
   const [bias, usual] = [floats(head.bias), floats(head.usual)];
-  return (_, features) => {
+  return (features) => {
     const logits = product(up, product(down, features));
     const probs = softmax(logits.map((value, at) => (value + bias[at]) / head.temperature));
     return -Math.log(Math.max(dot(probs, usual), 1e-30));
