@@ -114,7 +114,8 @@ def unknown_score(rng, answers):
     directions = np.linalg.qr(rng.normal(size=(FEATURES, 4)))[0].T
     return UnknownScore(
         features=FEATURES, dimensions=4, mean=encode(rng.normal(size=FEATURES), "<f4"),
-        plane=encode(directions, "<f2"), alpha=2.5, middle=6.0 if answers else 3.0, width=0.8, kept=0.95, answers=answers,
+        plane=encode(directions, "<f2"), alpha=2.5, middle=6.0 if answers else 3.0, width=0.8, kept=0.95,
+        answers=answers,
         answers_weight=0.7 if answers else 0.0,
     )  # fmt: skip
 
