@@ -56,7 +56,7 @@ class UnknownScore:
         check_range("kept", self.kept, 0.5, 1.0)
         check_range("answers_weight", self.answers_weight, 0.0, 1e6)
         if (self.answers is not None) != (self.answers_weight > 0):
-            raise RecycleNetError("answers and answers_weight go together: export the checkpoint and calibrate it again")
+            raise RecycleNetError("answers and answers_weight go together: export the checkpoint, calibrate it again")
         if self.answers is not None and self.answers.features != self.features:
             raise RecycleNetError(f"answers are for {self.answers.features} features, not for {self.features}")
         _ = self._arrays  # decoded here, so that a damaged file is refused when it is read
