@@ -1,7 +1,9 @@
 # make demo   classify sample photos with the bundled model (core package only, no torch)
 #             make demo PHOTOS="a.jpg my-photos/" classifies your own
 # make test   install everything, then lint, types and all tests
+# make fuzz   hostile files for every reader, CASES of each with each engine: an hour or so
 PYTHON ?= python3
+CASES  ?= 10000
 VENV   := .venv
 BIN    := $(VENV)/bin
 # The marker files say what is installed; pyproject.toml decides when that is out of date.
@@ -9,7 +11,7 @@ CORE   := $(VENV)/.core
 ALL    := $(VENV)/.all
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types clean
+.PHONY: demo test lint types fuzz clean
 
 demo: $(CORE)
 	$(BIN)/recyclenet demo $(PHOTOS)
@@ -23,6 +25,10 @@ lint: $(ALL)
 
 types: $(ALL)
 	$(BIN)/mypy
+
+fuzz: $(ALL)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz --cases $(CASES) --out results/reliability/fuzz.json
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

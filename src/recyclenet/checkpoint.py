@@ -91,7 +91,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         extra = {name.removeprefix(TRAIN_PREFIX): tensor for name, tensor in tensors.items() if name not in weights}
         try:
             values = json.loads(metadata[_TRAIN_KEY])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RecycleNetError(f"{file}: its training state is not JSON ({error})") from error
         train_state = TrainState(extra, values)
     return Checkpoint(description, weights, train_state)

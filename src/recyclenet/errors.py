@@ -2,9 +2,24 @@
 
 from pathlib import Path
 
+_MOST_CHARACTERS = 3000
+
 
 class RecycleNetError(Exception):
-    """A mistake in the input or a limit of the machine. The command line prints it as one line, exit code 2."""
+    """A mistake in the input or a limit of the machine. The command line prints it as one line, exit code 2.
+
+    Whatever a message quotes, it is one line that a terminal shows as it is: control characters, line breaks and marks
+    that turn the direction of writing are escaped, and of a very long one the middle is left out.
+    """
+
+    def __init__(self, message: str) -> None:
+        if len(message) > _MOST_CHARACTERS:
+            message = f"{message[: 2 * _MOST_CHARACTERS // 3]} … {message[-_MOST_CHARACTERS // 3 :]}"
+        super().__init__("".join(map(_shown, message)))
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
 class PhotoError(RecycleNetError):

@@ -116,7 +116,10 @@ class Predictor:
         self.name = name or model_name(model)
         data = model if isinstance(model, bytes) else read_model(model)
         self._session = open_session(data, self.name, threads)
-        metadata = self._session.get_modelmeta().custom_metadata_map
+        try:
+            metadata = self._session.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError as error:
+            raise RecycleNetError(f"{self.name} is not a usable ONNX model: its metadata is not text") from error
         if METADATA_KEY not in metadata:
             raise RecycleNetError(
                 f"{self.name} has no recyclenet description; expected a file from 'recyclenet export'"

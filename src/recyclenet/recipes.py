@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime as dt
-import tomllib
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 from recyclenet.config import Recipe
 from recyclenet.errors import RecycleNetError
 from recyclenet.strict import from_dict
+from recyclenet.toml_file import parse_toml, read_toml
 
 RECIPES = ("paper", "fast", "best")
 
@@ -29,11 +29,7 @@ def load_recipe(name: str) -> Recipe:
         source = Path(name)
     else:
         raise RecycleNetError(f"unknown recipe {name!r}: choose {', '.join(RECIPES)}, or give a file ending in .toml")
-    try:
-        table = tomllib.loads(source.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RecycleNetError(f"the recipe {name} cannot be read: {error}") from error
-    return from_dict(Recipe, table, f"recipe {name}")
+    return from_dict(Recipe, read_toml(source, f"the recipe {name}"), f"recipe {name}")
 
 
 def override(config: T, changes: Mapping[str, Any]) -> T:
@@ -72,8 +68,8 @@ def parse_assignments(pairs: Iterable[str]) -> dict[str, Any]:
 
 def _parse_value(text: str) -> Any:
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):  # not TOML, a number of too many digits, brackets without end
+        value = parse_toml(f"value = {text}")["value"]
+    except ValueError:  # not TOML, a number of too many digits, brackets without end
         return text
     return text if isinstance(value, (dt.date, dt.time)) else value
 

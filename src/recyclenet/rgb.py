@@ -26,7 +26,8 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
     if values.dtype == np.int32 and getattr(image, "tag_v2", {}).get(_SAMPLE_FORMAT, (2,))[0] == 1:
         values = values.view(np.uint32)  # Pillow has no unsigned mode of 32 bits
-    levels = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+    with np.errstate(invalid="ignore"):  # of numbers that are none, which become 0
+        levels = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
     peak = levels.max(initial=0.0)
     ranges = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0, 2.0**31 - 1)
     full_scale = next((limit for limit in ranges if peak <= limit), 2.0**32 - 1)

@@ -1,7 +1,6 @@
 """From what the model believes to the bin it goes in: bins, materials, what mistakes cost, and the decision."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -10,6 +9,7 @@ from typing import Any
 
 from recyclenet.errors import RecycleNetError
 from recyclenet.strict import choices, from_dict
+from recyclenet.toml_file import read_toml
 
 RULES = ("default", "single-stream", "dual-stream", "deposit", "separate")
 """The rules that come with the package, by name."""
@@ -139,11 +139,7 @@ def load_rules(name: str) -> Rules:
         source = Path(name)
     else:
         raise RecycleNetError(f"unknown rules {name!r}: choose {', '.join(RULES)}, or give a file ending in .toml")
-    try:
-        table = tomllib.loads(source.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise RecycleNetError(f"the rules {name} cannot be read: {error}") from error
-    return parse_rules(table, f"rules {name}")
+    return parse_rules(read_toml(source, f"the rules {name}"), f"rules {name}")
 
 
 def parse_rules(table: Any, where: str) -> Rules:

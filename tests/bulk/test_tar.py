@@ -119,6 +119,15 @@ def test_sizes_that_lie_end_the_list(kind, size):
     assert [item.path for item in before][:3] == ["0.jpg", "1.jpg", "2.jpg"]
 
 
+@pytest.mark.parametrize("size", [-1, -511])
+def test_a_size_a_little_below_nothing_is_damage(size):
+    """It is no block less than nothing, so that tarfile goes on; and to read -1 bytes is to read all that follows."""
+    field = b"\xff" + size.to_bytes(11, "big", signed=True)
+    before, reason = damage(shard(three)[:4608] + header(field) + b"secret" * 512)
+    assert len(before) == 3
+    assert f"a header claims {size} bytes" in reason
+
+
 def test_memory_does_not_grow_with_members():
     """tarfile itself keeps an object for each."""
     import tracemalloc

@@ -56,6 +56,6 @@ def read_result(path: Path) -> RunResult | None:
         raise RecycleNetError(f"{path} cannot be read: {error}") from error
     try:
         table = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecycleNetError(f"{path} is damaged ({error}): remove it, and the run is done again") from error
     return from_dict(RunResult, table, str(path))

@@ -185,6 +185,6 @@ def write_plan_splits(plan: Plan, paths: Set[str]) -> None:
 def _read_settings(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecycleNetError(f"{file} cannot be read ({error}): give another folder") from error
     return found if isinstance(found, dict) else {}

@@ -183,7 +183,7 @@ def _read_job(out: Path, spec: JobSpec) -> _JobFile | None:
         table: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecycleNetError(f"{path} cannot be read: {error}; choose another --out") from error
     job = from_dict(_JobFile, table, str(path))
     if changes := differences(job.spec, spec):

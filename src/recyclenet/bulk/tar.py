@@ -25,6 +25,8 @@ def tar_items(container: str, file: BinaryIO) -> Iterator[Item]:
     try:
         with tarfile.open(fileobj=_Forward(file), mode="r:") as tar:
             while (member := tar.next()) is not None:
+                if member.size < 0:  # a few bytes below nothing: reading them would be reading all that follows
+                    raise tarfile.ReadError(f"a header claims {member.size} bytes")
                 tar.members.clear()  # type: ignore[attr-defined]  # tarfile remembers every member
                 if not member.isreg() or not _is_photo(member.name):
                     continue

@@ -107,15 +107,20 @@ def _open_source(target: Path, source: str | Path | None, base_url: str, report:
                 max_bytes=_MAX_ZIP_BYTES,
                 on_progress=lambda done, total: report("download", done, total),
             )
-        with _open_zip(archive, "delete it and run again") as read:
-            yield read
+        try:
+            opened = _open_zip(archive, "it is removed, run it again")
+        except RecycleNetError:  # kept, it would fail again
+            archive.unlink()
+            raise
+        with opened:
+            yield _zip_reader(opened)
         return
     path = Path(source)
     if path.is_dir():
         yield _folder_reader(path)
     elif path.is_file():
-        with _open_zip(path, f"expected TrashNet's {ZIP_NAME}") as read:
-            yield read
+        with _open_zip(path, f"expected TrashNet's {ZIP_NAME}") as opened:
+            yield _zip_reader(opened)
     else:
         raise RecycleNetError(f"no folder or zip at {path} (expected TrashNet's {PHOTO_FOLDER}/ or {ZIP_NAME})")
 
@@ -138,33 +143,34 @@ def _folder_reader(root: Path) -> ReadPhoto:
     return read
 
 
-@contextmanager
-def _open_zip(path: Path, advice: str) -> Iterator[ReadPhoto]:
+def _open_zip(path: Path, advice: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    # A damaged directory fails as BadZipFile, NotImplemented or Unicode errors; all mean: not a zip to read.
+    except Exception as error:
+        raise RecycleNetError(f"{path} is not a readable zip ({error}): {advice}") from error
+
+
+def _zip_reader(archive: zipfile.ZipFile) -> ReadPhoto:
     """Reads single photos by their known names and sizes; whatever else a zip holds is never unpacked.
 
     So a path that leads out of the folder has no one to follow it, and a bomb is read up to one byte
     more than the photo it stands for.
     """
-    try:
-        archive = zipfile.ZipFile(path)
-    # A damaged directory fails as BadZipFile, NotImplemented or Unicode errors; all mean: not a zip to read.
-    except Exception as error:
-        raise RecycleNetError(f"{path} is not a readable zip ({error}): {advice}") from error
-    with archive:
-        names = {name.split(f"{PHOTO_FOLDER}/")[-1]: name for name in archive.namelist() if "__MACOSX" not in name}
+    names = {name.split(f"{PHOTO_FOLDER}/")[-1]: name for name in archive.namelist() if "__MACOSX" not in name}
 
-        def read(entry: ManifestEntry) -> bytes | None:
-            name = names.get(entry.path.removeprefix(f"{PHOTO_FOLDER}/"))
-            if name is None:
-                return None
-            try:
-                with archive.open(name) as member:
-                    return member.read(entry.size + 1)
-            # Damaged members fail as zlib, struct, NotImplemented or Runtime errors; all mean: not this photo.
-            except Exception:
-                return None
+    def read(entry: ManifestEntry) -> bytes | None:
+        name = names.get(entry.path.removeprefix(f"{PHOTO_FOLDER}/"))
+        if name is None:
+            return None
+        try:
+            with archive.open(name) as member:
+                return member.read(entry.size + 1)
+        # Damaged members fail as zlib, struct, NotImplemented or Runtime errors; all mean: not this photo.
+        except Exception:
+            return None
 
-        yield read
+    return read
 
 
 def _write_lists(target: Path, source: str | Path | None, base_url: str) -> None:
@@ -181,13 +187,13 @@ def _write_lists(target: Path, source: str | Path | None, base_url: str) -> None
         if read_official_split(target) != official_records():
             where = source or base_url
             raise RecycleNetError(
-                f"the split lists in {where} are not TrashNet's official ones; the photos are in {target}, "
-                "the lists were not kept"
+                f"the split lists in {where} are not TrashNet's official ones; the photos are in {target}"
             )
-    except RecycleNetError:  # what is kept would be taken for good the next time
+    except RecycleNetError as error:  # what is kept would be taken for good the next time
         for name in SPLIT_LISTS.values():
             (target / name).unlink()
-        raise
+        again = ": run it again" if source is None else ""
+        raise RecycleNetError(f"{error}; the lists were not kept{again}") from error
 
 
 def _of_split(split: str) -> list[tuple[str, str]]:

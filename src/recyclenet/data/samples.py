@@ -1,9 +1,6 @@
 """A dozen photos to try the program on: TrashNet's, or pictures drawn here when none can be had."""
 
-import http.client
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +9,7 @@ from PIL import Image, ImageDraw
 from platformdirs import user_cache_path
 
 from recyclenet.atomic import replace_file, write_bytes
+from recyclenet.data.download import download
 from recyclenet.data.trashnet import PHOTO_FOLDER, is_intact, local_copy, manifest, matches
 from recyclenet.errors import RecycleNetError
 
@@ -71,7 +69,7 @@ def find_samples(cache: Path | None = None, get: Callable[[str], bytes] | None =
                     raise OSError(f"{entry.path} is not the photo that was expected")
                 write_bytes(cache / entry.path, data)
         return _real(cache, "TrashNet test photos (downloaded)")
-    except (OSError, http.client.HTTPException, RecycleNetError):  # no network, or no place to keep them
+    except (OSError, RecycleNetError):  # no network, or no place to keep them
         pass
     local = local_copy()
     if local is not None and all(is_intact(local, entry) for entry in entries):
@@ -87,9 +85,8 @@ def _real(root: Path, source: str) -> Samples:
 
 
 def _download(url: str) -> bytes:
-    limit = 1_000_000
-    with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:  # noqa: S310 (a constant https address)
-        return bytes(response.read(limit))
+    with tempfile.TemporaryDirectory() as folder:
+        return download(url, Path(folder, "photo"), max_bytes=1_000_000, timeout_s=_TIMEOUT_S).read_bytes()
 
 
 def draw_samples(folder: Path) -> Samples:

@@ -70,7 +70,7 @@ class RunFolder:
             table = json.loads(self.config_file.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise RecycleNetError(f"no run to resume in {self.path}: {self.config_file.name} is missing") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RecycleNetError(f"{self.config_file} cannot be read: {error}") from error
         return from_dict(TrainConfig, table, str(self.config_file))
 
@@ -78,7 +78,7 @@ class RunFolder:
         """What the run was started on; empty where that is not known."""
         try:
             table = json.loads(self.environment_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return table if isinstance(table, dict) else {}
 
