@@ -100,7 +100,8 @@ def test_an_onnx_file_keeps_all_but_its_description(tmp_path):
     write_description(tmp_path / "m.onnx", description, tmp_path / "out.onnx")
     assert Predictor(tmp_path / "out.onnx").description == description
     assert onnx.load(tmp_path / "out.onnx").graph == onnx.load(tmp_path / "m.onnx").graph
-    images = np.random.default_rng(0).normal(size=(2, 3, 224, 224)).astype(np.float32)
+    side = description.preprocess.img_size
+    images = np.random.default_rng(0).normal(size=(2, 3, side, side)).astype(np.float32)
     for one, other in zip(Predictor().outputs(images), Predictor(tmp_path / "out.onnx").outputs(images), strict=True):
         assert np.array_equal(one, other)
 

@@ -94,7 +94,10 @@ def test_answering_loads_no_torch():
 
 def test_answering_tells_nobody(tmp_path):
     """onnxruntime would keep a device's number and a queue of reports in the user's cache, and send them."""
-    code = "import numpy, recyclenet; p = recyclenet.Predictor(); p.run(numpy.zeros((1, 3, 224, 224), 'float32'))"
+    code = (
+        "import numpy, recyclenet; p = recyclenet.Predictor(); side = p.preprocess.img_size\n"
+        "p.run(numpy.zeros((1, 3, side, side), 'float32'))"
+    )
     places = {name: str(tmp_path) for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, **places})
     assert list(tmp_path.rglob("*")) == []

@@ -23,7 +23,7 @@ OF_TYPER = {"pydantic", "pydantic_core", "annotated_types", "typing_extensions",
 ANSWERING = {"numpy", "PIL", "onnxruntime"}
 
 # Of this package, beside the commands' own files in `cli`, which all load to be listed.
-LISTING = {"ablation", "atomic", "config", "entry", "errors", "extras", "labels", "recipes", "strict"}
+LISTING = {"ablation", "atomic", "config", "entry", "errors", "extras", "labels", "recipes", "strict", "toml_file"}
 PHOTO_TO_DECISION = {
     *("ahead", "answers", "bundled", "calibration", "configs", "conformal", "data", "description", "encoded"),
     *("machine", "metrics", "old_answers", "photo", "predictor", "preprocess", "rgb", "rules", "unknown"),

@@ -1,10 +1,10 @@
 """A model's card: every figure in it measured by the command that writes it."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.data.splits import PhotoRecord
@@ -98,8 +98,7 @@ def to_markdown(card: ModelCard) -> str:
         f"| file | {card.size / 1e6:.2f} MB, SHA-256 `{card.sha256}` |",
         f"| trained on | {description.data.get('name', 'unknown')}, split train, from "
         f"{training.get('pretrained', 'unknown')} |",
-        f"| training | recipe {training.get('recipe')}, epoch {training.get('epoch')} of {training.get('epochs')}, "
-        f"seed {training.get('seed')} |",
+        f"| training | {_training(training)} |",
         "",
         "## How good it is",
         "",
@@ -131,6 +130,15 @@ _TRASHNET_LIMITS = (
     "what its test figures speak of.",
     "- Some of TrashNet's objects were photographed more than once and stand in more than one of its splits.",
 )
+
+
+def _training(training: Mapping[str, Any]) -> str:
+    if "mixed" in training:  # by `recyclenet soup`
+        return f"recipe {training.get('recipe')}, {training.get('epochs')} epochs; weights {training['mixed']}"
+    return (
+        f"recipe {training.get('recipe')}, epoch {training.get('epoch')} of {training.get('epochs')}, "
+        f"seed {training.get('seed')}"
+    )
 
 
 def _trust_section(card: ModelCard) -> list[str]:

@@ -92,7 +92,9 @@ def test_the_model_describes_itself_without_its_folder(make_client, tmp_path, pr
     assert about["name"] == "mine.onnx"
     assert "secret-place" not in response.text
     assert about["classes"] == list(predictor.classes)
-    assert (about["img_size"], about["resize"], about["calibrated"], about["feedback"]) == (224, 256, True, False)
+    spec = predictor.preprocess
+    assert (about["img_size"], about["resize"]) == (spec.img_size, spec.resize)
+    assert (about["calibrated"], about["feedback"]) == (True, False)
     assert {"name": "packaging", "key": "packaging", "colour": "#f9a825", "hint": "empty it"} in about["bins"]
 
 
