@@ -17,8 +17,10 @@ from recyclenet.training import loop, objective
 from recyclenet.training.interrupt import StopRequest
 from recyclenet.training.progress import TrainProgress
 from recyclenet.training.run_folder import RunFolder
+from recyclenet.training.unreadable import Unreadable
 
 QUIET = TrainProgress(Console(quiet=True))
+NO_LIMIT = Unreadable({}, 1.0, 100, QUIET.note)
 MODEL = ModelConfig(arch="test_efficientnet", attn="recyclenet", drop_rate=0.2)
 # Everything that is random or has a memory is on: mixup, drop-out, augmentation, EMA, momentum of AdamW.
 RECIPE = Recipe(
@@ -86,7 +88,7 @@ def test_learns_and_leaves_a_whole_run_folder(config, tmp_path):
     assert result.epochs_done == 10
     names = {path.name for path in (tmp_path / "run").iterdir()}
     wanted = {"config.json", "environment.json", "metrics.csv", "curves.png", "best.safetensors", "last.safetensors"}
-    assert names == {*wanted, "tensorboard"}
+    assert names == {*wanted, "photos.csv", "tensorboard"}
     rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     assert len(rows) == 1 + 10
     assert any((tmp_path / "run" / "tensorboard").iterdir())
