@@ -19,12 +19,13 @@ from recyclenet.errors import RecycleNetError
 from recyclenet.models.classifier import Classifier
 from recyclenet.models.factory import create_classifier
 from recyclenet.original.checkpoint import read_original
-from recyclenet.tensor_file import read_tensors, write_tensors
+from recyclenet.tensor_file import digest_tensors, read_tensors, write_tensors
 from recyclenet.torch_file import is_torch_file
 
 TRAIN_PREFIX = "train/"
 _TRAIN_KEY = "train"
 _ORIGIN_KEY = "origin"
+_DIGEST_KEY = "tensors-sha256"  # where training goes on from, a bit that fell over must not go unnoticed
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ def save_checkpoint(
             metadata[_ORIGIN_KEY] = json.dumps(train_state.origin)
     # clone: safetensors refuses tensors that share memory (an average that still is the model, for one)
     stored = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    if train_state is not None:
+        metadata[_DIGEST_KEY] = digest_tensors(stored)
     with replace_file(path, keep=keep) as temporary:
         write_tensors(temporary, stored, metadata)
 
@@ -95,6 +98,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         original = read_original(file)
         return Checkpoint(original.description, original.weights, None)
     tensors, metadata = read_tensors(file, "checkpoint")
+    if _DIGEST_KEY in metadata and metadata[_DIGEST_KEY] != digest_tensors(tensors):
+        raise RecycleNetError(f"{file} is not a readable checkpoint: its numbers are not those that were written")
     if METADATA_KEY not in metadata:
         raise RecycleNetError(f"{file} has no recyclenet description: bare weights go to 'train --pretrained FILE'")
     description = ModelDescription.from_json(metadata[METADATA_KEY], str(file))
@@ -119,9 +124,24 @@ def load_classifier(path: str | Path) -> tuple[Classifier, ModelDescription]:
         RecycleNetError: as `read_checkpoint`, or weights that do not fit their own description.
     """
     checkpoint = read_checkpoint(path)
-    model = create_classifier(checkpoint.description.model, len(checkpoint.description.classes))
+    described = checkpoint.description.model, len(checkpoint.description.classes)
+    with torch.device("meta"):  # shapes without memory: a stranger's description may ask for any amount of it
+        outline = create_classifier(*described)
+    _check_shapes(outline, checkpoint.weights, str(path))
+    model = create_classifier(*described)
     fill(model, checkpoint.weights, str(path))
     return model.eval(), checkpoint.description
+
+
+def _check_shapes(model: torch.nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
+    """Raises RecycleNetError where a tensor of the network is not there, or in another shape."""
+    for name, tensor in model.state_dict().items():
+        found = tuple(weights[name].shape) if name in weights else "missing"
+        if found != tuple(tensor.shape):
+            raise RecycleNetError(
+                f"{where}: the weights do not fit the network it describes: {name} is {found}, the network's "
+                f"{tuple(tensor.shape)}"
+            )
 
 
 def fill(model: torch.nn.Module, weights: Mapping[str, Tensor], where: str) -> None:

@@ -1,8 +1,10 @@
 """safetensors files written and read, with errors of one kind for everything that can be wrong with them."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -20,6 +22,16 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: Mapping[str,
         save_file(tensors, path, metadata=dict(metadata))
     except SafetensorError as error:  # its one type for everything, a full disk included
         raise OSError(str(error)) from error
+
+
+def digest_tensors(tensors: Mapping[str, Tensor], start: bytes = b"") -> str:
+    """SHA-256 over names and bytes of tensors, in the order of the names, after `start`."""
+    digest = hashlib.sha256(start)
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        # As bytes: numpy lacks some of torch's types.
+        digest.update(tensors[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def read_tensors(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -47,6 +47,11 @@ def evaluated(config, split):
     return images, [folder.classes.index(record.label) for record in records]
 
 
+def features_of(config, folder, model, cache, unreadable=NO_LIMIT):
+    spec = create_spec(config)
+    return compute_features(config, folder, spec, model, CPU, cache, StopRequest(), QUIET, unreadable)
+
+
 def joined(batches):
     inputs, targets = zip(*batches, strict=True)
     return torch.cat(inputs), torch.cat(targets).tolist()

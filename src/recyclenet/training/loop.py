@@ -32,6 +32,7 @@ from recyclenet.models.factory import create_classifier
 from recyclenet.models.pretrained import load_pretrained
 from recyclenet.models.stages import split_backbone
 from recyclenet.preprocess import PreprocessSpec
+from recyclenet.tensor_file import digest_tensors
 from recyclenet.training.device import Compute, choose_compute
 from recyclenet.training.interrupt import RunStopped, StopRequest
 from recyclenet.training.memory import Memory, remember
@@ -44,7 +45,7 @@ from recyclenet.training.resume import Found, find_checkpoint, origin
 from recyclenet.training.run_folder import Row, RunFolder
 from recyclenet.training.settings import check_data, check_settings, create_spec
 from recyclenet.training.sources import PhotoSource, Source, compute_features
-from recyclenet.training.state import create_learner, digest
+from recyclenet.training.state import create_learner
 from recyclenet.training.unreadable import Unreadable
 
 
@@ -157,7 +158,7 @@ class _Run:
         self.frozen, _ = split_backbone(self.model.backbone, self.recipe.trained_stages)
         self.frozen.requires_grad_(False)
         self.learner = create_learner(self.model, self.recipe, attn_in_blocks=config.model.attn_in_blocks)
-        self.kept = digest(memory) if memory is not None else ""
+        self.kept = digest_tensors(memory.state_dict()) if memory is not None else ""
         # Derived from every record: once a run, not at every step.
         self.classes, self.fingerprint = folder.classes, folder.fingerprint()
         self.place = Place()

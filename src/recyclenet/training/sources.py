@@ -1,6 +1,5 @@
 """Where a run's batches come from: photos through the whole network, or cached features through its top."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +19,7 @@ from recyclenet.errors import PhotoError
 from recyclenet.models.classifier import Classifier
 from recyclenet.models.stages import split_backbone
 from recyclenet.preprocess import PreprocessSpec
+from recyclenet.tensor_file import digest_tensors
 from recyclenet.training.device import Compute
 from recyclenet.training.interrupt import StopRequest
 from recyclenet.training.progress import Watcher
@@ -250,10 +250,5 @@ def _dataset(
 
 
 def _features_key(config: TrainConfig, folder: PhotoFolder, spec: PreprocessSpec, lower: nn.Module) -> str:
-    digest = hashlib.sha256(
-        f"{folder.fingerprint()} {spec} {config.seed} {config.recipe.augment} {config.recipe.surfaces}".encode()
-    )
-    for name, tensor in sorted(lower.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    inputs = f"{folder.fingerprint()} {spec} {config.seed} {config.recipe.augment} {config.recipe.surfaces}"
+    return digest_tensors(lower.state_dict(), inputs.encode())

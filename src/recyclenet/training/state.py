@@ -1,11 +1,10 @@
 """What a run has learnt, as tensors and back: the network, its moving average, the optimizer's memory."""
 
-import hashlib
 from dataclasses import dataclass
 
 import torch
 from timm.utils import ModelEmaV3
-from torch import Tensor, nn
+from torch import Tensor
 
 from recyclenet.checkpoint import Checkpoint, TrainState, fill
 from recyclenet.config import Recipe
@@ -79,12 +78,3 @@ def create_learner(model: Classifier, recipe: Recipe, *, attn_in_blocks: bool) -
     optimizer = create_optimizer(model, recipe, attn_in_blocks=attn_in_blocks)
     ema = ModelEmaV3(model, recipe.ema_decay, use_warmup=True) if recipe.ema_decay else None
     return Learner(model, optimizer, ema, recipe, attn_in_blocks)
-
-
-def digest(module: nn.Module) -> str:
-    """SHA-256 over all tensors of a module: tells whether two are the same."""
-    found = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        found.update(name.encode())
-        found.update(tensor.cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()
