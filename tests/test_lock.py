@@ -22,9 +22,9 @@ import os, sys, time
 from recyclenet.lock import lock_folder
 with lock_folder(sys.argv[1]):
     if os.fork() == 0:  # as a process that reads photos
+        print("held", flush=True)
         time.sleep(60)
         os._exit(0)
-    print("held", flush=True)
     time.sleep(60)
 """
 
