@@ -1,6 +1,7 @@
 # make demo   classify sample photos with the bundled model (core package only, no torch)
 #             make demo PHOTOS="a.jpg my-photos/" classifies your own
 # make test   install everything, then lint, types and all tests
+# make chaos  the long versions of the tests that kill, starve and lie; figures into results/reliability/
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -9,13 +10,16 @@ CORE   := $(VENV)/.core
 ALL    := $(VENV)/.all
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types clean
+.PHONY: demo test chaos lint types clean
 
 demo: $(CORE)
 	$(BIN)/recyclenet demo $(PHOTOS)
 
 test: lint types
 	$(BIN)/python -m pytest -n auto
+
+chaos: $(ALL)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.training.chaos --out results/reliability/training.json
 
 lint: $(ALL)
 	$(BIN)/ruff check .

@@ -60,5 +60,5 @@ def test_a_list_that_holds_itself(tmp_path):
 )
 def test_what_is_no_torch_file(tmp_path, data):
     (tmp_path / "m.pth").write_bytes(data)
-    with pytest.raises(RecycleNetError, match="not a readable torch file|is refused"):
+    with pytest.raises(RecycleNetError, match=r"not a readable torch file|is refused"):
         load_torch_file(tmp_path / "m.pth")

@@ -39,7 +39,7 @@ def start(arguments: Sequence[str], log: Path) -> multiprocessing.Process:
 
 
 def _command(arguments: list[str], log: str) -> None:
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(file, 1)
     os.dup2(file, 2)
     torch.set_num_threads(1)

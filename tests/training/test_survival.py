@@ -44,7 +44,7 @@ def test_a_difference_would_be_seen(shop, tmp_path):
 
 def test_a_disk_that_fills_up_keeps_the_last_checkpoint(shop):
     try:
-        found = fill_and_compare(shop, "the original's recipe", 4_000_000)
+        found = fill_and_compare(shop, "the original's recipe", 2_500_000)
     except PermissionError as error:
         pytest.skip(str(error))
     assert found["exit"] == 2
@@ -72,14 +72,14 @@ def test_a_file_that_may_not_grow_is_one_line_and_the_run_goes_on_later(config, 
 
 
 def test_stopped_at_every_step_it_ends_as_if_never_stopped(config, tmp_path, monkeypatch):  # noqa: F811
-    """One run, stopped before each of its 18 steps."""
+    """One run, stopped after each of its 18 steps but the last."""
     train(config, tmp_path / "whole")
     stops = 0
     with monkeypatch.context() as patch:
         patch.setattr(loop, "StopRequest", lambda: StopAfter(1))
         while train(config, tmp_path / "run", resume=(tmp_path / "run").exists()).stopped_by is not None:
             stops += 1
-    assert stops == 18
+    assert stops == 17
     assert RunFolder(tmp_path / "run").read_config() == config
     for name in ("last.safetensors", "best.safetensors"):
         assert same(weights(tmp_path / "whole" / name), weights(tmp_path / "run" / name))
