@@ -1,6 +1,8 @@
 """safetensors files written and read, with errors of one kind for everything that can be wrong with them."""
 
 import hashlib
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,7 +23,8 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: Mapping[str,
     try:
         save_file(tensors, path, metadata=dict(metadata))
     except SafetensorError as error:  # its one type for everything, a full disk included
-        raise OSError(str(error)) from error
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        raise OSError(*((int(number[1]), os.strerror(int(number[1]))) if number else (str(error),))) from error
 
 
 def digest_tensors(tensors: Mapping[str, Tensor], start: bytes = b"") -> str:

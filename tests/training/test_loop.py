@@ -199,6 +199,39 @@ def test_a_gradient_that_is_no_number_reaches_no_checkpoint(config, tmp_path, mo
     assert all(torch.isfinite(tensor).all() for tensor in kept.values() if tensor.is_floating_point())
 
 
+def test_weights_that_are_no_numbers_reach_no_checkpoint(config, tmp_path, monkeypatch):
+    """Batch statistics can overflow while loss and gradient are fine."""
+    original = loop._Run.train_step
+
+    def poisoned(self, *batch):
+        result = original(self, *batch)
+        if (self.place.epoch, self.place.step) == (1, 1):
+            next(buffer for name, buffer in self.model.named_buffers() if name.endswith("running_var")).fill_(torch.inf)
+        return result
+
+    monkeypatch.setattr(loop._Run, "train_step", poisoned)
+    with pytest.raises(RecycleNetError, match=r"running_var became nan before epoch 2, step 3: .*--resume --force"):
+        train(replace(config, checkpoint_every=0.0), tmp_path / "run")
+    kept = read_checkpoint(tmp_path / "run" / "last.safetensors")
+    assert kept.train_state.values["step"] == 1
+    assert all(torch.isfinite(tensor).all() for tensor in kept.weights.values() if tensor.is_floating_point())
+
+
+def test_a_validation_loss_that_is_no_number_stops_the_run(config, tmp_path, monkeypatch):
+    original = loop.predict_logits
+
+    def broken(*arguments):
+        logits, targets = original(*arguments)
+        logits[0, 0] = float("nan")
+        return logits, targets
+
+    monkeypatch.setattr(loop, "predict_logits", broken)
+    with pytest.raises(RecycleNetError, match=r"val loss became nan before epoch 1, step 7"):
+        train(config, tmp_path / "run")
+    assert read_checkpoint(tmp_path / "run" / "last.safetensors").train_state.values["epoch"] == 0
+    assert not (tmp_path / "run" / "best.safetensors").exists()
+
+
 def test_frozen_backbone_trains_the_top_alone(config, tmp_path):
     torch.manual_seed(1)
     pretrained = create_classifier(MODEL, 3).backbone

@@ -303,11 +303,11 @@ class _Run:
             self.learner.ema.update(self.model, step=self.place.updates)
         return value, int((logits.detach().argmax(dim=1) == targets).sum())
 
-    def _check_number(self, what: str, value: float) -> None:
+    def _check_number(self, what: str, value: float, when: str = "in") -> None:
         if not math.isfinite(value):
             raise RecycleNetError(
-                f"the {what} became {value} in epoch {self.place.epoch + 1}, step {self.place.step + 1}: try a lower "
-                f"--lr in a new run, or with --resume --force from the checkpoint before it, {self.out.last}"
+                f"the {what} became {value} {when} epoch {self.place.epoch + 1}, step {self.place.step + 1}: try a "
+                f"lower --lr in a new run, or with --resume --force from the checkpoint before it, {self.out.last}"
             )
 
     def finish_epoch(self, source: Source, board: SummaryWriter) -> None:
@@ -316,7 +316,7 @@ class _Run:
         logits, targets = predict_logits(source, self.deployed, self.compute)
         correct, total = accuracy_counts(logits, targets)
         val_loss = mean_nll(logits, targets)
-        self._check_number("val loss", val_loss)
+        self._check_number("val loss", val_loss, "before")
         row: Row = {
             "epoch": place.epoch + 1,
             "lr": self.recipe.lr * lr_factor(self.recipe, place.epoch + (place.step - 1) / source.steps),
@@ -360,7 +360,7 @@ class _Run:
             RecycleNetError: it cannot be written, or the weights are ruined; the last one stays as it is.
         """
         if (ruined := self.learner.not_finite()) is not None:
-            self._check_number(f"tensor {ruined}", math.nan)
+            self._check_number(f"tensor {ruined}", math.nan, "before")
         row = self.place.history[-1] if self.place.history else None
         values = {**asdict(self.place), "elapsed": self.elapsed()}
         state = TrainState(self.learner.tensors(), values, origin(self.config, self.kept))
