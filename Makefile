@@ -2,6 +2,7 @@
 #             make demo PHOTOS="a.jpg my-photos/" classifies your own
 # make test   install everything, then lint, types and all tests
 # make fuzz   hostile files for every reader, CASES of each with each engine: an hour or so
+# make chaos  the long versions of the tests that kill, starve and lie; figures into results/reliability/
 PYTHON ?= python3
 CASES  ?= 10000
 VENV   := .venv
@@ -11,13 +12,16 @@ CORE   := $(VENV)/.core
 ALL    := $(VENV)/.all
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types fuzz clean
+.PHONY: demo test chaos lint types fuzz clean
 
 demo: $(CORE)
 	$(BIN)/recyclenet demo $(PHOTOS)
 
 test: lint types
 	$(BIN)/python -m pytest -n auto
+
+chaos: $(ALL)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.training.chaos --out results/reliability/training.json
 
 lint: $(ALL)
 	$(BIN)/ruff check .

@@ -15,15 +15,15 @@ SOURCE = Path(recyclenet.__file__).parent
 # Ring of each module or package below recyclenet; the most specific name counts.
 RINGS = {
     "errors": 0, "atomic": 0, "labels": 0, "strict": 0, "config": 0, "recipes": 0, "rules": 0, "configs": 0,
-    "bundled": 0, "machine": 0, "extras": 0, "entry": 0, "ahead": 0, "lock": 0, "toml_file": 0,
+    "bundled": 0, "machine": 0, "extras": 0, "entry": 0, "ahead": 0, "lock": 0, "toml_file": 0, "onnx_file": 0,
     "training.interrupt": 0,
     "photo": 1, "rgb": 1, "preprocess": 1, "description": 1, "predictor": 1, "metrics": 1, "evaluate": 1, "report": 1,
     "model_card": 1, "pictures": 1, "comparison": 1, "parity": 1, "conformal": 1, "calibration": 1, "calibrate": 1,
     "selective": 1, "answers": 1, "trust": 1, "sorting": 1, "unknown": 1, "unknown_fit": 1, "old_answers": 1,
-    "encoded": 1, "bulk": 1, "page": 1, "site": 1, "redescribe": 3,
+    "encoded": 1, "signature": 1, "bulk": 1, "page": 1, "site": 1, "redescribe": 3,
     "ablation": 3, "ablation.suites": 0, "ablation.published": 0, "ablation.results": 0, "ablation.tables": 1,
     "data": 1, "data.batches": 2, "data.transforms": 2, "data.staging": 2, "data.features": 2,
-    "models": 2, "torch_file": 2,
+    "models": 2, "torch_file": 2, "tensor_file": 2,
     "adapt": 3, "augment": 3, "bench": 3, "soup": 3, "stress": 3, "stress.elsewhere": 1, "stress.lines": 1,
     "checkpoint": 3, "checkpoint_model": 3, "export": 3, "quantize": 3, "training": 3, "visualize": 3,
     "original": 3, "original.main_command": 4, "original.webcam_command": 4, "webcam": 4, "cli": 4, "__main__": 4,

@@ -26,7 +26,19 @@ ANSWERING = {"numpy", "PIL", "onnxruntime"}
 LISTING = {"ablation", "atomic", "config", "entry", "errors", "extras", "labels", "recipes", "strict", "toml_file"}
 PHOTO_TO_DECISION = {
     *("ahead", "answers", "bundled", "calibration", "configs", "conformal", "data", "description", "encoded"),
-    *("machine", "metrics", "old_answers", "photo", "predictor", "preprocess", "rgb", "rules", "unknown"),
+    *(
+        "machine",
+        "metrics",
+        "old_answers",
+        "onnx_file",
+        "photo",
+        "predictor",
+        "preprocess",
+        "rgb",
+        "rules",
+        "signature",
+    ),
+    "unknown",
 }
 
 

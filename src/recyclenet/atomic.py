@@ -1,6 +1,7 @@
 """Files appear whole or not at all: write beside the target, sync, rename."""
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -9,13 +10,19 @@ from pathlib import Path
 
 from recyclenet.errors import RecycleNetError
 
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}(\.\w+)?")
+
 
 @contextmanager
-def replace_file(path: str | Path) -> Iterator[Path]:
+def replace_file(path: str | Path, *, keep: Path | None = None) -> Iterator[Path]:
     """Yields a temporary path in the target's folder; on success it becomes `path`, on error it is removed.
 
     The temporary name keeps the target's ending, so that writers that go by it (Pillow, numpy) work.
-    Missing parent folders are made.
+    Missing parent folders are made. Both the file and its name are on the disk when this returns.
+
+    Args:
+        path: what is written.
+        keep: a name in the same folder for the file that stood at `path`; one of the two is there at any moment.
 
     Raises:
         RecycleNetError: the folder or file cannot be written.
@@ -27,7 +34,7 @@ def replace_file(path: str | Path) -> Iterator[Path]:
             raise RecycleNetError(f"cannot write {target}: it is a folder, a file name was expected")
         if target.exists() and not target.is_file():
             raise RecycleNetError(f"cannot write {target}: it is a device or a pipe, a file name was expected")
-        temporary = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
+        temporary = _temporary_name(target)
         temporary.touch(exist_ok=False)
         mode = temporary.stat().st_mode
     except OSError as error:
@@ -37,7 +44,10 @@ def replace_file(path: str | Path) -> Iterator[Path]:
         with open(temporary, "rb+") as written:
             os.fsync(written.fileno())
         temporary.chmod(mode)  # some writers make their files private; these are for sharing
+        if keep is not None:
+            _keep_old(target, keep)
         temporary.replace(target)
+        _sync_folder(target.parent)
     except BrokenPipeError:  # a reader of the output left; that says nothing about this file
         raise
     except OSError as error:
@@ -101,3 +111,39 @@ def make_folder(path: str | Path) -> Path:
     if not os.access(folder, os.W_OK):
         raise RecycleNetError(f"cannot write into {folder}: permission denied")
     return folder
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes temporary files that a killed process left; only for a folder that nobody else writes to now."""
+    for path in folder.iterdir():
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
+
+
+def _temporary_name(target: Path) -> Path:
+    return target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
+
+
+def _keep_old(target: Path, keep: Path) -> None:
+    second = _temporary_name(target)
+    try:
+        os.link(target, second)
+    except FileNotFoundError:  # nothing stood there
+        return
+    except OSError:  # no second names here (FAT, some network drives): for a moment there is `keep` alone
+        target.replace(keep)
+        return
+    try:
+        second.replace(keep)
+    finally:
+        second.unlink(missing_ok=True)  # still there where `keep` was a name of the same file already
+
+
+def _sync_folder(folder: Path) -> None:
+    """Names are the folder's: without this a rename could be lost with the power."""
+    with suppress(OSError):  # some systems open no folders, some file systems sync none; the file itself is there
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -131,9 +131,13 @@ class TrainConfig:
     seed: int = 1234
     workers: int = 2
     device: str = "auto"
+    checkpoint_every: float = 300.0  # seconds between two checkpoints within an epoch; 0: one after each step
+    max_unreadable: float = 0.01  # share of the photos that may turn out unreadable: they are left out
 
     def __post_init__(self) -> None:
         check_range("seed", self.seed, 0, 2**32 - 1)
         check_range("workers", self.workers, 0, 256)
+        check_range("checkpoint_every", self.checkpoint_every, 0, 1e9)
+        check_range("max_unreadable", self.max_unreadable, 0, 1)
         if (self.mean is None) != (self.std is None):
             raise RecycleNetError("mean and std go together: give both or neither")

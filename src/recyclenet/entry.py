@@ -1,14 +1,23 @@
-"""How a program of this project ends: at once on Ctrl-C, with one line for a person's mistake."""
+"""How a program of this project ends: at once on Ctrl-C or SIGTERM, with one line for a person's mistake."""
 
 import io
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from recyclenet.errors import RecycleNetError
 
 
+class _Terminated(BaseException):
+    """SIGTERM came: everything that is open is closed on the way out."""
+
+
 def run_command(command: Callable[[], object]) -> None:
     """Runs a whole program. A RecycleNetError becomes one line on standard error and exit code 2.
+
+    SIGTERM ends it as it ends any program, but temporary files are removed first.
 
     Raises:
         SystemExit: with 2 for a mistake, 130 for Ctrl-C (128 + the signal's number, as shells count), or
@@ -18,7 +27,8 @@ def run_command(command: Callable[[], object]) -> None:
         # File names need not be Unicode; they are shown escaped instead of ending the program.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        command()
+        with _termination_unwinds():
+            command()
     except RecycleNetError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 (plain text, never wrapped, easy to grep)
         sys.exit(2)
@@ -29,3 +39,23 @@ def run_command(command: Callable[[], object]) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except _Terminated:
+        signal.raise_signal(signal.SIGTERM)
+
+
+@contextmanager
+def _termination_unwinds() -> Iterator[None]:
+    """Inside, SIGTERM raises instead of ending the process on the spot."""
+
+    def unwind(_number: int, _frame: FrameType | None) -> None:
+        raise _Terminated
+
+    try:
+        before = signal.signal(signal.SIGTERM, unwind)
+    except ValueError:  # not the main thread: signals go elsewhere
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

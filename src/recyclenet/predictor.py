@@ -15,7 +15,9 @@ from recyclenet.calibration import UNKNOWN_FROM, calibrated_probs
 from recyclenet.description import METADATA_KEY, ModelDescription
 from recyclenet.errors import RecycleNetError
 from recyclenet.machine import adds_up_bytes_exactly
+from recyclenet.onnx_file import MAX_BYTES, read_onnx
 from recyclenet.photo import load_photo, upright_rgb
+from recyclenet.signature import check_signature
 
 # onnxruntime reports its use to its maker unless it is told otherwise before it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -115,20 +117,19 @@ class Predictor:
     ) -> None:
         self.name = name or model_name(model)
         data = model if isinstance(model, bytes) else read_model(model)
-        self._session = open_session(data, self.name, threads)
-        try:
-            metadata = self._session.get_modelmeta().custom_metadata_map
-        except UnicodeDecodeError as error:
-            raise RecycleNetError(f"{self.name} is not a usable ONNX model: its metadata is not text") from error
-        if METADATA_KEY not in metadata:
+        file = read_onnx(data, self.name)
+        if METADATA_KEY not in file.metadata:
             raise RecycleNetError(
                 f"{self.name} has no recyclenet description; expected a file from 'recyclenet export'"
             )
-        self.description = ModelDescription.from_json(metadata[METADATA_KEY], self.name)
+        self.description = ModelDescription.from_json(file.metadata[METADATA_KEY], self.name)
         self.preprocess = self.description.preprocess
         self.classes = self.description.classes
-        self.has_features = any(item.name == "features" for item in self._session.get_outputs())
-        self._check_signature()
+        self.has_features = any(item.name == "features" for item in file.outputs)
+        check_signature(file.inputs, file.outputs, self.description, self.name)
+        self._session = open_session(data, self.name, threads)
+        # Once more: what a file declares is its own word, this is what onnxruntime makes of the graph.
+        check_signature(self._session.get_inputs(), self._session.get_outputs(), self.description, self.name)
 
     def view(self, photo: AnyPhoto) -> Image.Image:
         """What the model sees of a photo: an RGB square of `img_size` pixels.
@@ -171,42 +172,25 @@ class Predictor:
         return self.outputs(images)[:2]
 
     def outputs(self, images: NDArray[np.float32]) -> Outputs:
-        """Images (N, 3, img_size, img_size) from `preprocess` → everything that the model says of them."""
+        """Images (N, 3, img_size, img_size) from `preprocess` → everything that the model says of them.
+
+        Raises:
+            RecycleNetError: the model fails, or says something else than its description promises.
+        """
         names = ["logits", "cam", "features"] if self.has_features else ["logits", "cam"]
-        logits, evidence, *features = self._session.run(names, {"images": images})
+        try:
+            logits, evidence, *features = self._session.run(names, {"images": images})
+        # As in `open_session`: many types, no common base.
+        except Exception as error:
+            raise RecycleNetError(f"{self.name} fails on a photo: {str(error).splitlines()[0][:200]}") from error
+        if logits.shape != (len(images), len(self.classes)) or evidence.shape[:2] != logits.shape:
+            raise RecycleNetError(
+                f"{self.name} answers {len(images)} photos with logits {logits.shape} and cam {evidence.shape}; "
+                f"expected ({len(images)}, {len(self.classes)}) and that with h and w"
+            )
+        if not np.isfinite(logits).all():
+            raise RecycleNetError(f"{self.name} answers with something that is no number: the file is of no use")
         return Outputs(logits, evidence, features[0] if features else None)
-
-    def _check_signature(self) -> None:
-        size, count = self.preprocess.img_size, len(self.classes)
-        inputs = {item.name: item for item in self._session.get_inputs()}
-        outputs = {item.name: item for item in self._session.get_outputs()}
-        fits = (
-            list(inputs) == ["images"]
-            and inputs["images"].type == "tensor(float)"
-            and not isinstance(inputs["images"].shape[0], int)  # any number of photos
-            and inputs["images"].shape[1:] == [3, size, size]
-            and {"logits", "cam"} <= set(outputs)
-            and outputs["logits"].shape[1:] == [count]
-            and outputs["cam"].shape[1:2] == [count]
-            and len(outputs["cam"].shape) == 4
-            and ("features" not in outputs or _is_matrix(outputs["features"]))
-        )
-        if not fits:
-            found = [(item.name, item.type, item.shape) for item in (*inputs.values(), *outputs.values())]
-            raise RecycleNetError(
-                f"{self.name}: expected images (N, 3, {size}, {size}) → logits (N, {count}) and cam "
-                f"(N, {count}, h, w), and features (N, C) if any, found {found}"
-            )
-        unknown = None if self.description.calibration is None else self.description.calibration.unknown
-        if unknown is not None and "features" in outputs and outputs["features"].shape[1] != unknown.features:
-            raise RecycleNetError(
-                f"{self.name}: its unknown score is for {unknown.features} features, but the model gives "
-                f"{outputs['features'].shape[1]}: run 'recyclenet calibrate' on it"
-            )
-
-
-def _is_matrix(output: "onnxruntime.NodeArg") -> bool:
-    return output.type == "tensor(float)" and len(output.shape) == 2 and isinstance(output.shape[1], int)
 
 
 def model_name(model: str | os.PathLike[str] | bytes | None) -> str:
@@ -220,7 +204,7 @@ def read_model(model: str | os.PathLike[str] | None) -> bytes:
     """The bytes of a model file, or of the bundled model.
 
     Raises:
-        RecycleNetError: there is no such file, or it is a checkpoint, which needs torch to answer.
+        RecycleNetError: there is no such file, it is too large, or it is a checkpoint, which needs torch to answer.
     """
     if model is None:
         return files("recyclenet.bundled").joinpath(BUNDLED_MODEL).read_bytes()
@@ -230,6 +214,8 @@ def read_model(model: str | os.PathLike[str] | None) -> bytes:
     if path.name.endswith((".safetensors", ".pth.tar", ".pth")):
         raise RecycleNetError(f"{path} is a checkpoint: first 'recyclenet export {path} -o model.onnx'")
     try:
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise RecycleNetError(f"{path} has {size:,} bytes, more than the {MAX_BYTES:,} that a model may have")
         return path.read_bytes()
     except OSError as error:
         raise RecycleNetError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -243,6 +229,8 @@ def open_session(model: bytes, name: str, threads: int | None = None) -> onnxrun
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only: warnings about the graph are of no use to a person
+    # Never onnxruntime's own format, which it would recognise in bytes that were checked as ONNX.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     if not adds_up_bytes_exactly():
         # int8 models: a slower way that does not saturate. Elsewhere it would only be slower, by two thirds.
         options.add_session_config_entry("session.x64quantprecision", "1")

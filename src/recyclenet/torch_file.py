@@ -3,10 +3,13 @@
 import pickle
 import re
 import warnings
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from recyclenet.errors import RecycleNetError
 
@@ -31,15 +34,17 @@ def load_torch_file(path: Path) -> Any:
     """Tensors (on the CPU) and plain values of a file, in torch's zip format or the one before it.
 
     Raises:
-        RecycleNetError: missing, damaged, or holding any other object: unpickling can run code, so it is refused.
+        RecycleNetError: missing, damaged, holding any other object (unpickling can run code, so it is refused), or
+            made to take more memory than the file has bytes.
     """
     if not path.is_file():
         raise RecycleNetError(f"no checkpoint at {path}")
+    _check_size(path)
     try:
         # Opened here, because torch would go by the ending of a name.
         with open(path, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickle protocols: what cannot be read raises
-            return torch.load(file, map_location="cpu", weights_only=True)
+            loaded = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f" ({found[1]})" if found else ""
@@ -50,3 +55,31 @@ def load_torch_file(path: Path) -> Any:
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise RecycleNetError(f"{path} is not a readable torch file: {lines[0][:160]}") from error
+    for tensor in _tensors(loaded):
+        # Copied, a tensor that repeats a few numbers takes as much memory as its shape says.
+        if tensor.layout != torch.strided or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise RecycleNetError(f"{path} is refused: a tensor in it claims {tuple(tensor.shape)}, more than it holds")
+    return loaded
+
+
+def _check_size(path: Path) -> None:
+    """torch.save does not compress: where parts unpack to more than the file has, somebody wants memory to run out."""
+    try:
+        with zipfile.ZipFile(path) as parts:
+            unpacked = sum(part.file_size for part in parts.infolist())
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):  # the older format, or damage
+        return
+    if unpacked > (size := path.stat().st_size):
+        raise RecycleNetError(f"{path} is refused: its {size:,} bytes unpack to {unpacked:,}, which torch never does")
+
+
+def _tensors(loaded: Any) -> Iterator[Tensor]:
+    """All tensors in nested tables and lists, which may hold themselves."""
+    waiting, seen = [loaded], set[int]()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
+            seen.add(id(value))
+            waiting += value.values() if isinstance(value, dict) else value

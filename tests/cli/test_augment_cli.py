@@ -1,5 +1,6 @@
 """recyclenet augment and the original's augmentation.py, as a user runs them."""
 
+import os
 import re
 import runpy
 import shutil
@@ -16,6 +17,7 @@ from recyclenet.augment import preview
 from recyclenet.augment.groups import GROUPS, group_steps
 from recyclenet.data.folder import open_photo_folder, split_photo_folder
 from recyclenet.errors import MissingExtraError
+from recyclenet.lock import LOCK_FILE, lock_folder
 from recyclenet.photo import load_photo
 from tests.conftest import REPOSITORY, save_photo
 
@@ -150,6 +152,18 @@ def test_preview_of_nothing_readable(few, tmp_path, run):
     code, _, err = run("augment", few, tmp_path / "out", "--preview")
     assert code == 2
     assert f"no photo in {few} can be read and augmented" in err
+
+
+def test_a_folder_in_which_another_process_works_is_left_alone(few, tmp_path, run):
+    out = tmp_path / "out"
+    out.mkdir()
+    with lock_folder(out):
+        code, _, err = run("augment", few, out)
+        assert code == 2
+        assert f"{out} is in use by process {os.getpid()} on" in err
+    code, _, err = run("augment", few, out)
+    assert code == 0, err
+    assert not (out / LOCK_FILE).exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -2,8 +2,10 @@ import csv
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -283,6 +285,25 @@ def test_the_program_reports_a_mistake_in_one_line(tmp_path: Path) -> None:
     assert made.returncode == 2
     assert made.stdout == ""
     assert is_one_line(made.stderr)
+
+
+def test_sigterm_leaves_nothing_half_written(photos: Path, tmp_path: Path) -> None:
+    many = tmp_path / "many"
+    many.mkdir()
+    for number in range(3000):
+        (many / f"{number}.jpg").symlink_to(photos / "a" / "one.jpg")
+    out = tmp_path / "out"
+    out.mkdir()
+    command = [sys.executable, "-m", "recyclenet", "predict", str(many), "--csv", str(out / "answers.csv")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not list(out.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [path.name[0] for path in out.iterdir()] == ["."], "the temporary file is there"
+    process.terminate()
+    printed = process.communicate(timeout=60)
+    assert (process.returncode, *printed) == (-signal.SIGTERM, b"", b"")
+    assert list(out.iterdir()) == []
 
 
 @pytest.mark.parametrize("options", [["--json"], []])

@@ -70,8 +70,14 @@ def test_resume_takes_no_other_settings(class_folders, tmp_path, run):
     code, _, err = run("train", "--resume", "--out", out, "--lr", 0.5)
     assert code == 2
     assert "recipe.lr: 0.0005 → 0.5" in err
-    code, _, err = run("train", "--resume", "--out", out, "--workers", 1)
+    code, _, err = run("train", "--resume", "--out", out, "--recipe", "paper")
+    assert code == 2
+    assert "recipe.name: best → paper" in err
+    code, _, err = run("train", "--resume", "--out", out, "--workers", 1, "--checkpoint-every", 1)
     assert code == 0, err
+    code, _, err = run("train", "--resume", "--out", out, "--epochs", 2, "--force")
+    assert code == 0, err
+    assert "not as it was started: recipe.epochs: 1 → 2" in err
     code, _, err = run(*train, "--epochs", 1, "--out", out)
     assert code == 2
     assert "already holds a run" in err
@@ -82,6 +88,8 @@ def test_resume_takes_no_other_settings(class_folders, tmp_path, run):
     [
         (["train"], "--data is missing"),
         (["train", "--resume"], "--resume needs --out"),
+        (["train", "--data", ".", "--force"], "--force goes with --resume"),
+        (["train", "--data", ".", "--checkpoint-every", "-1"], "checkpoint_every must lie between"),
         (["train", "--resume", "--out", "nothing"], "no run to resume"),
         (["train", "--data", "nothing"], "does not exist"),
         (["train", "--data", ".", "--recipe", "slow"], "choose paper, fast, best"),
@@ -145,6 +153,15 @@ def test_without_torch_a_command_says_what_to_install(monkeypatch):
 def test_a_mistake_in_the_settings_leaves_the_data_alone(class_folders, run):
     code, _, _ = run("train", "--data", class_folders, "--arch", "resnet19")
     assert code == 2
+    assert not (class_folders / "splits.csv").exists()
+
+
+def test_a_run_that_does_not_begin_leaves_the_data_alone(class_folders, tmp_path, run):
+    code, _, err = run(
+        "train", "--data", class_folders, *TINY, *FIXED, "--pretrained", tmp_path / "no.pth", "--out", "r"
+    )
+    assert code == 2
+    assert "no file of weights" in err
     assert not (class_folders / "splits.csv").exists()
 
 

@@ -41,7 +41,7 @@ def test_derived_seeds_do_not_meet():
 
 @pytest.mark.parametrize("augment", ["none", "paper", "strong"])
 def test_augmentation_gives_the_models_input(class_folders, augment):
-    image, target = dataset(class_folders, augment)[0, 0]
+    image, target, _ = dataset(class_folders, augment)[0, 0]
     assert image.shape == (3, 48, 48)
     assert image.dtype == torch.float32
     assert type(image) is torch.Tensor
@@ -50,7 +50,7 @@ def test_augmentation_gives_the_models_input(class_folders, augment):
 
 def test_without_augmentation_it_is_the_prediction_view(class_folders):
     data = dataset(class_folders, "none")
-    image, _ = data[5, 3]
+    image, *_ = data[5, 3]
     assert torch.equal(image, torch.from_numpy(SPEC(load_photo(data.paths[3]))))
 
 

@@ -17,8 +17,10 @@ from recyclenet.training import loop, objective
 from recyclenet.training.interrupt import StopRequest
 from recyclenet.training.progress import TrainProgress
 from recyclenet.training.run_folder import RunFolder
+from recyclenet.training.unreadable import Unreadable
 
 QUIET = TrainProgress(Console(quiet=True))
+NO_LIMIT = Unreadable({}, 1.0, 100, QUIET.note)
 MODEL = ModelConfig(arch="test_efficientnet", attn="recyclenet", drop_rate=0.2)
 # Everything that is random or has a memory is on: mixup, drop-out, augmentation, EMA, momentum of AdamW.
 RECIPE = Recipe(
@@ -86,7 +88,7 @@ def test_learns_and_leaves_a_whole_run_folder(config, tmp_path):
     assert result.epochs_done == 10
     names = {path.name for path in (tmp_path / "run").iterdir()}
     wanted = {"config.json", "environment.json", "metrics.csv", "curves.png", "best.safetensors", "last.safetensors"}
-    assert names == {*wanted, "tensorboard"}
+    assert names == {*wanted, "photos.csv", "tensorboard"}
     rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     assert len(rows) == 1 + 10
     assert any((tmp_path / "run" / "tensorboard").iterdir())
@@ -195,6 +197,39 @@ def test_a_gradient_that_is_no_number_reaches_no_checkpoint(config, tmp_path, mo
         train(config, tmp_path / "run")
     kept = weights(tmp_path / "run" / "last.safetensors")
     assert all(torch.isfinite(tensor).all() for tensor in kept.values() if tensor.is_floating_point())
+
+
+def test_weights_that_are_no_numbers_reach_no_checkpoint(config, tmp_path, monkeypatch):
+    """Batch statistics can overflow while loss and gradient are fine."""
+    original = loop._Run.train_step
+
+    def poisoned(self, *batch):
+        result = original(self, *batch)
+        if (self.place.epoch, self.place.step) == (1, 1):
+            next(buffer for name, buffer in self.model.named_buffers() if name.endswith("running_var")).fill_(torch.inf)
+        return result
+
+    monkeypatch.setattr(loop._Run, "train_step", poisoned)
+    with pytest.raises(RecycleNetError, match=r"running_var became nan before epoch 2, step 3: .*--resume --force"):
+        train(replace(config, checkpoint_every=0.0), tmp_path / "run")
+    kept = read_checkpoint(tmp_path / "run" / "last.safetensors")
+    assert kept.train_state.values["step"] == 1
+    assert all(torch.isfinite(tensor).all() for tensor in kept.weights.values() if tensor.is_floating_point())
+
+
+def test_a_validation_loss_that_is_no_number_stops_the_run(config, tmp_path, monkeypatch):
+    original = loop.predict_logits
+
+    def broken(*arguments):
+        logits, targets = original(*arguments)
+        logits[0, 0] = float("nan")
+        return logits, targets
+
+    monkeypatch.setattr(loop, "predict_logits", broken)
+    with pytest.raises(RecycleNetError, match=r"val loss became nan before epoch 1, step 7"):
+        train(config, tmp_path / "run")
+    assert read_checkpoint(tmp_path / "run" / "last.safetensors").train_state.values["epoch"] == 0
+    assert not (tmp_path / "run" / "best.safetensors").exists()
 
 
 def test_frozen_backbone_trains_the_top_alone(config, tmp_path):

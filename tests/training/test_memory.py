@@ -19,7 +19,7 @@ from recyclenet.training.memory import Memory, remember
 from recyclenet.training.settings import check_settings, create_spec
 from recyclenet.training.sources import PhotoSource
 from tests.training.published import ARCH, OLD_CLASSES, publish
-from tests.training.test_loop import same, train, weights
+from tests.training.test_loop import NO_LIMIT, same, train, weights
 
 CPU = choose_compute("cpu", "fp32")
 RECIPE = Recipe(
@@ -150,7 +150,7 @@ def test_keeping_holds_the_old_heads_answers(class_folders, tmp_path):
         out = tmp_path / f"keep-{keep}"
         train(config, out)
         model, _ = load_classifier(out / "last.safetensors")
-        source = PhotoSource(config, open_photo_folder(class_folders), create_spec(config), CPU)
+        source = PhotoSource(config, open_photo_folder(class_folders), create_spec(config), CPU, NO_LIMIT)
         memory = remember(config, CPU)
         with torch.no_grad():
             drift[keep] = sum(float(memory.difference(*source.parts(model, x))) for x, _ in source.val_batches())

@@ -13,7 +13,7 @@ from recyclenet.training.interrupt import StopRequest
 from recyclenet.training.settings import create_spec
 from recyclenet.training.sources import PhotoSource, compute_features
 from tests.training.published import ARCH
-from tests.training.test_loop import QUIET
+from tests.training.test_loop import NO_LIMIT, QUIET
 
 CPU = choose_compute("cpu", "fp32")
 RECIPE = Recipe(name="r", epochs=1, lr=1e-3, augment="strong", surfaces=0.5, img_size=32, resize=36, trained_stages=1)
@@ -47,6 +47,11 @@ def evaluated(config, split):
     return images, [folder.classes.index(record.label) for record in records]
 
 
+def features_of(config, folder, model, cache, unreadable=NO_LIMIT):
+    spec = create_spec(config)
+    return compute_features(config, folder, spec, model, CPU, cache, StopRequest(), QUIET, unreadable)
+
+
 def joined(batches):
     inputs, targets = zip(*batches, strict=True)
     return torch.cat(inputs), torch.cat(targets).tolist()
@@ -56,7 +61,7 @@ def joined(batches):
 def test_photos_and_the_parts_that_they_go_through(config, trained_stages):
     config = replace(config, recipe=replace(RECIPE, trained_stages=trained_stages, views=0))
     model = model_of(config)
-    source = PhotoSource(config, open_photo_folder(config.data), create_spec(config), CPU)
+    source = PhotoSource(config, open_photo_folder(config.data), create_spec(config), CPU, NO_LIMIT)
     for batches, split in ((source.plain_batches(), "train"), (source.val_batches(), "val")):
         inputs, targets = joined(batches)
         wanted, labels = evaluated(config, split)
@@ -74,7 +79,9 @@ def test_photos_and_the_parts_that_they_go_through(config, trained_stages):
 def test_cached_features_and_the_parts_that_they_go_through(config, tmp_path, trained_stages):
     config = replace(config, recipe=replace(RECIPE, trained_stages=trained_stages, views=2))
     model, folder = model_of(config), open_photo_folder(config.data)
-    source = compute_features(config, folder, create_spec(config), model, CPU, tmp_path / "cache", StopRequest(), QUIET)
+    source = compute_features(
+        config, folder, create_spec(config), model, CPU, tmp_path / "cache", StopRequest(), QUIET, NO_LIMIT
+    )
     lower, upper = split_backbone(model.backbone, trained_stages)
     for batches, split in ((source.plain_batches(), "train"), (source.val_batches(), "val")):
         inputs, targets = joined(batches)
@@ -96,7 +103,9 @@ def test_a_cache_of_views_with_other_surfaces_is_not_taken(config, tmp_path):
     for surfaces in (0.0, 1.0, 0.0):
         changed = replace(config, recipe=replace(RECIPE, views=2, surfaces=surfaces))
         model, folder = model_of(config), open_photo_folder(config.data)
-        source = compute_features(changed, folder, create_spec(changed), model, CPU, tmp_path, StopRequest(), QUIET)
+        source = compute_features(
+            changed, folder, create_spec(changed), model, CPU, tmp_path, StopRequest(), QUIET, NO_LIMIT
+        )
         plain, augmented = source.views
         if surfaces in views:
             assert torch.equal(views[surfaces][1], augmented)

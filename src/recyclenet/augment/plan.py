@@ -14,6 +14,7 @@ from recyclenet.augment.groups import GROUPS, check_probability
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.data.splits import SPLITS, SPLITS_FILE, PhotoRecord, write_splits
 from recyclenet.errors import RecycleNetError
+from recyclenet.lock import LOCK_FILE
 
 SETTINGS_FILE = "augment.json"
 _MAX_COPIES = 10_000
@@ -163,7 +164,7 @@ def open_target(plan: Plan) -> None:
                 f"{plan.target} was made from other photos or with other settings ({', '.join(changed)}): "
                 "give the same to go on, or another folder"
             )
-    elif any(plan.target.iterdir()):
+    elif any(path.name != LOCK_FILE for path in plan.target.iterdir()):
         raise RecycleNetError(f"{plan.target} is not empty and was not made by this command: give another folder")
     write_plan_splits(plan, {path for photo in plan.photos for path in photo.paths})
     write_text(file, json.dumps(wanted, indent=2) + "\n")

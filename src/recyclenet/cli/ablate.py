@@ -85,6 +85,7 @@ def ablate(
     from recyclenet.atomic import make_folder
     from recyclenet.cli.suite_progress import SuiteProgress
     from recyclenet.data.folder import open_photo_folder
+    from recyclenet.lock import lock_folder
     from recyclenet.training.settings import check_settings
 
     folder = open_photo_folder(data)
@@ -126,7 +127,8 @@ def ablate(
         filled = fill_tables(tables, results, published=published)
         return facts, filled, write_report(out, suite, facts, filled)
 
-    with SuiteProgress(Console(stderr=True), total=len(runs), done=len(runs) - len(waiting)) as progress:
+    console, done = Console(stderr=True), len(runs) - len(waiting)
+    with lock_folder(out), SuiteProgress(console, total=len(runs), done=done) as progress:
 
         def on_done(run: Run, result: RunResult) -> None:
             results.setdefault(run.variant.key, {})[run.seed] = result

@@ -47,22 +47,25 @@ def augment(
     Ctrl-C the same command goes on.
     """
     require_extra("augment", "augmentation")
+    from recyclenet.atomic import make_folder
     from recyclenet.augment.job import run_plan
     from recyclenet.augment.plan import Settings, make_plan, open_target
     from recyclenet.augment.source import open_source
+    from recyclenet.lock import lock_folder
 
     if workers is not None and workers < 1:
         raise RecycleNetError(f"--workers must be 1 or more, not {workers}")
     settings = Settings(probability, seed, copies, split, originals)
     folder, decided = open_source(source)
     plan = make_plan(folder, target, settings)
-    open_target(plan)
-    if decided is not None:
-        note(f"{source} has no split of its own; copies keep to {decided}")
-    if preview:
-        _write_preview(plan)
-    with progress_bar("photos") as bar:
-        report = run_plan(plan, workers=workers, on_progress=bar)
+    with lock_folder(make_folder(target)):
+        open_target(plan)
+        if decided is not None:
+            note(f"{source} has no split of its own; copies keep to {decided}")
+        if preview:
+            _write_preview(plan)
+        with progress_bar("photos") as bar:
+            report = run_plan(plan, workers=workers, on_progress=bar)
     for error in report.failed:
         note(str(error))
     if report.stopped_by is not None:

@@ -1,6 +1,9 @@
 """recyclenet train."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,7 +75,17 @@ def train(
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda, cuda:1, cuda:0,1, …", show_default="auto")
     ] = None,
+    checkpoint_every: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds between two checkpoints within an epoch (each epoch ends with one); 0: after every step.",
+            show_default="300",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --resume: go on though settings, photos or classes changed.")
+    ] = False,
 ) -> None:
     """Train a classifier on folders of photos, one folder a class."""
     require_extra("train", "training")
@@ -92,6 +105,7 @@ def train(
         "seed": seed,
         "workers": workers,
         "device": device,
+        "checkpoint_every": checkpoint_every,
     }
     changes = {key: value for key, value in given.items() if value is not None} | parse_assignments(set_ or ())
 
@@ -100,18 +114,19 @@ def train(
     from recyclenet.training.run_folder import RunFolder
     from recyclenet.training.settings import check_settings
 
+    if force and not resume:
+        raise RecycleNetError("--force goes with --resume: a new run has nothing that could have changed")
     if resume:
         run = RunFolder(_required(out, "--resume needs --out, the folder of the run to go on with"))
-        config = _resumed(run, changes, recipe)
+        config = _resumed(run, changes, recipe, force)
     else:
         _required(data, "--data is missing: the folder with your photos, one folder a class")
         config = override(TrainConfig(data="", model=ModelConfig(), recipe=load_recipe(recipe or "best")), changes)
         name = f"{config.model.arch}-{config.model.attn}-{config.recipe.name}-{config.seed}"
         run = RunFolder(out or Path("runs", name))
     check_settings(config)
-    folder = _split_folder(config.data)
-    with TrainProgress(Console(stderr=True)) as progress:
-        result = run_training(config, folder, run, progress, resume=resume)
+    with _split_folder(config.data, run) as folder, TrainProgress(Console(stderr=True)) as progress:
+        result = run_training(config, folder, run, progress, resume=resume, force=force)
     if result.stopped_by is not None:
         note(
             f"stopped after {result.epochs_done} whole epochs; everything is kept. Go on with:\n"
@@ -126,28 +141,37 @@ def train(
         )
 
 
-def _resumed(run: "RunFolder", changes: dict[str, Any], recipe: str | None) -> TrainConfig:
+def _resumed(run: "RunFolder", changes: dict[str, Any], recipe: str | None, force: bool) -> TrainConfig:
     saved = run.read_config()
     if recipe is not None and recipe != saved.recipe.name:
-        raise RecycleNetError(f"{run.path} was started with the recipe {saved.recipe.name!r}, not {recipe!r}")
+        saved = replace(saved, recipe=load_recipe(recipe))
     config = override(saved, changes)
     changed = run.changed_settings(config)
-    if changed:
+    if changed and not force:
         raise RecycleNetError(
-            f"{run.path} was started with other settings ({'; '.join(changed)}): start a new run instead"
+            f"{run.path} was started with other settings ({'; '.join(changed)}): start a new run instead, or go on "
+            "all the same with --force"
         )
     return config
 
 
-def _split_folder(data: str) -> "PhotoFolder":
+@contextmanager
+def _split_folder(data: str, run: "RunFolder") -> "Iterator[PhotoFolder]":
+    """The data folder, split; a run that does not get as far as to begin leaves no new split behind."""
     from recyclenet.data.folder import open_photo_folder, split_photo_folder
 
     folder = open_photo_folder(data)
     if folder.is_split:
-        return folder
+        yield folder
+        return
     folder = split_photo_folder(data)
-    note(f"{data} had no split: wrote {folder.root / 'splits.csv'} (70/13/17, seed 1234)")
-    return folder
+    file = folder.root / "splits.csv"
+    note(f"{data} had no split: wrote {file} (70/13/17, seed 1234)")
+    try:
+        yield folder
+    finally:
+        if not run.config_file.exists():
+            file.unlink(missing_ok=True)
 
 
 def _required(value: Path | None, message: str) -> Path:

@@ -1,17 +1,19 @@
 """Photos in batches whose content depends on seed, epoch and place alone, not on workers or on stops."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from recyclenet.data.splits import PhotoRecord
 from recyclenet.data.transforms import Transform
-from recyclenet.errors import PhotoError
+from recyclenet.errors import PhotoError, RecycleNetError
 from recyclenet.photo import load_photo
 
 
@@ -35,11 +37,19 @@ def epoch_batches(total: int, batch_size: int, *, seed: int, epoch: int) -> list
     return batches
 
 
-class PhotoDataset(Dataset[tuple[Tensor, int] | PhotoError]):
+class Loaded(NamedTuple):
+    """One photo as the model gets it. Where it could not be read, `error` says why and the image is blank."""
+
+    image: Tensor
+    target: int
+    error: PhotoError | None = None
+
+
+class PhotoDataset(Dataset[Loaded]):
     """Decoded and transformed photos. An index is (epoch, i): the transform's randomness comes from seed, epoch and i.
 
-    A photo that cannot be read comes back as its PhotoError, which `photo_batches` raises in the main
-    process: an exception inside a worker would lose its type.
+    A photo that cannot be read comes with its PhotoError, of which `photo_batches` speaks in the main process: an
+    exception inside a worker would lose its type. `names` are the paths below the root.
     """
 
     def __init__(
@@ -51,6 +61,7 @@ class PhotoDataset(Dataset[tuple[Tensor, int] | PhotoError]):
         min_side: int,
         seed: int,
     ) -> None:
+        self.names = [record.path for record in records]
         self.paths = [str(root / record.path) for record in records]
         self.targets = [list(classes).index(record.label) for record in records]
         self.transform = transform
@@ -60,26 +71,40 @@ class PhotoDataset(Dataset[tuple[Tensor, int] | PhotoError]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, place: tuple[int, int]) -> tuple[Tensor, int] | PhotoError:
+    def __getitem__(self, place: tuple[int, int]) -> Loaded:
         epoch, index = place
+        found = None
         try:
             photo = load_photo(self.paths[index], min_side=self.min_side)
         except PhotoError as error:
-            return error
+            photo, found = Image.new("RGB", (self.min_side, self.min_side)), error
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(self.seed, epoch, index))
-            return self.transform(photo), self.targets[index]
+            return Loaded(self.transform(photo), self.targets[index], found)
 
 
 def photo_batches(
-    dataset: PhotoDataset, batches: Sequence[Sequence[int]], *, epoch: int, workers: int
+    dataset: PhotoDataset,
+    batches: Sequence[Sequence[int]],
+    *,
+    epoch: int,
+    workers: int,
+    on_error: Callable[[int, PhotoError], None] | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Images (N, 3, H, W) float32 and targets (N,) int64 for each batch of indices.
 
+    Args:
+        dataset: the photos.
+        batches: indices.
+        epoch: of the transform's randomness.
+        workers: processes that decode; 0: this one.
+        on_error: told (index, error) of each photo that cannot be read, before its batch comes; its image is blank.
+
     Raises:
-        PhotoError: a photo cannot be read; it is named.
+        PhotoError: a photo cannot be read and there is no `on_error`; or what that raises.
+        RecycleNetError: a worker ended before its work was done.
     """
-    loader: DataLoader[tuple[Tensor, int] | PhotoError] = DataLoader(
+    loader: DataLoader[Loaded] = DataLoader(
         dataset,
         batch_sampler=[[(epoch, index) for index in batch] for batch in batches],
         num_workers=workers,
@@ -87,10 +112,20 @@ def photo_batches(
         worker_init_fn=_start_worker,
         pin_memory=torch.cuda.is_available(),
     )
-    for batch in loader:
-        if isinstance(batch, PhotoError):
-            raise batch
-        yield batch
+    try:
+        for indices, (images, targets, errors) in zip(batches, loader, strict=True):
+            for index, error in zip(indices, errors, strict=True):
+                if error is not None and on_error is None:
+                    raise error
+                if error is not None and on_error is not None:
+                    on_error(index, error)
+            yield images, targets
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise RecycleNetError(
+            "a process that reads photos ended too early, perhaps for want of memory: try fewer --workers"
+        ) from error
 
 
 def in_order(total: int, batch_size: int) -> list[list[int]]:
@@ -98,11 +133,9 @@ def in_order(total: int, batch_size: int) -> list[list[int]]:
     return [list(range(start, min(start + batch_size, total))) for start in range(0, total, batch_size)]
 
 
-def _collate(items: list[tuple[Tensor, int] | PhotoError]) -> tuple[Tensor, Tensor] | PhotoError:
-    photos = [item for item in items if not isinstance(item, PhotoError)]
-    if len(photos) < len(items):
-        return next(item for item in items if isinstance(item, PhotoError))
-    return torch.stack([image for image, _ in photos]), torch.tensor([target for _, target in photos])
+def _collate(items: list[Loaded]) -> tuple[Tensor, Tensor, list[PhotoError | None]]:
+    images = torch.stack([item.image for item in items])
+    return images, torch.tensor([item.target for item in items]), [item.error for item in items]
 
 
 def _start_worker(_worker: int) -> None:

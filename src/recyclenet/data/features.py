@@ -1,5 +1,6 @@
 """Features of the stages that stay as they are, computed once and kept on disk, so that the rest trains in seconds."""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -7,10 +8,10 @@ from typing import cast
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from recyclenet.atomic import make_folder, replace_file
+from recyclenet.tensor_file import write_tensors
 
 
 class FeatureCache:
@@ -26,20 +27,31 @@ class FeatureCache:
         self.folder = Path(folder)
         self.key = key
 
-    def view(self, name: str, compute: Callable[[], Iterable[Tensor]]) -> Tensor:
+    def view(
+        self, name: str, compute: Callable[[], Iterable[Tensor]], unreadable: dict[str, str] | None = None
+    ) -> Tensor:
         """The features of one view, from disk or from `compute`, which yields batches (N, C, h, w).
+
+        Args:
+            name: of the view.
+            compute: called where the disk has none that are current.
+            unreadable: photos whose features mean nothing, with reasons: what `compute` puts there is kept with the
+                features, and is there again when they come from disk.
 
         Returns:
             (n, C, h, w) float16; backed by the file, so that memory holds no more than what is in use.
         """
         path = self.folder / f"{name}.safetensors"
+        unreadable = {} if unreadable is None else unreadable
         if not self._is_current(path):
             make_folder(self.folder)
             computed = torch.cat([batch.to("cpu", torch.float16) for batch in compute()])
             with replace_file(path) as temporary:
-                save_file({"features": computed.contiguous()}, temporary, metadata={"key": self.key})
+                metadata = {"key": self.key, "unreadable": json.dumps(unreadable)}
+                write_tensors(temporary, {"features": computed.contiguous()}, metadata)
         with safe_open(path, framework="pt", device="cpu") as opened:
             features = opened.get_tensor("features")
+            unreadable |= json.loads((opened.metadata() or {}).get("unreadable", "{}"))
         return cast(Tensor, features)
 
     def remove(self) -> None:
@@ -60,4 +72,6 @@ class FeatureCache:
 
 def gather(views: Sequence[Tensor], places: Sequence[tuple[int, int]]) -> Tensor:
     """(N, C, h, w) float32 for places (view, index)."""
+    if not places:
+        return views[0][:0].float()
     return torch.stack([views[view][index] for view, index in places]).float()

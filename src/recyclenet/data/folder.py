@@ -89,13 +89,17 @@ class PhotoFolder:
         """SHA-256 over path, label, split and size in bytes of every photo: changes when the data does."""
         digest = hashlib.sha256()
         for record in self.records:
-            try:
-                size = (self.root / record.path).stat().st_size
-            except OSError:  # a dangling link: whoever reads the photo says so
-                size = -1
-            line = f"{record.path}\0{record.label}\0{record.split}\0{size}\n"
+            line = f"{record.path}\0{record.label}\0{record.split}\0{photo_bytes(self.root / record.path)}\n"
             digest.update(line.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
+
+
+def photo_bytes(path: Path) -> int:
+    """A photo's size in bytes; -1 for a dangling link, of which whoever reads the photo speaks."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def open_photo_folder(root: str | Path, *, ignore_splits_file: bool = False) -> PhotoFolder:

@@ -4,13 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import timm
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from recyclenet.config import ModelConfig
 from recyclenet.errors import RecycleNetError
 from recyclenet.models.factory import IN_BLOCK, pretrained_tag
+from recyclenet.tensor_file import read_tensors
 from recyclenet.torch_file import load_torch_file
 
 
@@ -100,11 +99,8 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     file = Path(path)
     if not file.is_file():
         raise RecycleNetError(f"no file of weights at {file} (expected 'imagenet', 'none' or a file)")
-    try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-    except (SafetensorError, OSError) as error:
-        raise RecycleNetError(f"{file} is not a readable file of weights: {error}") from error
+    if file.suffix == ".safetensors":
+        return read_tensors(file, "file of weights")[0]
     state = load_torch_file(file)
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]

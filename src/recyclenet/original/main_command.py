@@ -5,7 +5,9 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from recyclenet.config import TrainConfig
 from recyclenet.data.folder import PhotoFolder, open_photo_folder
 from recyclenet.data.trashnet import PHOTO_FOLDER, SPLIT_LISTS
 from recyclenet.entry import run_command
@@ -75,12 +77,19 @@ def _open_root(options: argparse.Namespace) -> PhotoFolder:
 
 def _train(options: argparse.Namespace, folder: PhotoFolder, device: str) -> int:
     from recyclenet.atomic import make_folder
+    from recyclenet.lock import lock_folder
+
+    config, save_dir = create_config(options, device), make_folder(options.save_dir)
+    with lock_folder(save_dir):
+        return _train_in(save_dir, config, options, folder)
+
+
+def _train_in(save_dir: Path, config: TrainConfig, options: argparse.Namespace, folder: PhotoFolder) -> int:
     from recyclenet.original.checkpoint import read_original
     from recyclenet.original.log import OriginalLog
     from recyclenet.original.run_files import BEST, LAST, carry_over, continue_run, new_run, publish
     from recyclenet.training.loop import train
 
-    config, save_dir = create_config(options, device), make_folder(options.save_dir)
     if options.resume is None:
         run_folder = new_run(save_dir)
     else:
@@ -102,6 +111,7 @@ def _train(options: argparse.Namespace, folder: PhotoFolder, device: str) -> int
         run_folder,
         log,
         resume=options.resume is not None,
+        force=True,  # what is another now was said above
         start_epoch=options.start_epoch or 0,
     )
     if result.stopped_by is not None:

@@ -14,12 +14,11 @@ from recyclenet.errors import RecycleNetError
 from recyclenet.original.checkpoint import OriginalCheckpoint, RunState, read_original, write_original
 from recyclenet.original.layout import parameter_numbers
 from recyclenet.recipes import differences
+from recyclenet.training.place import KEEPS_EPOCH
 from recyclenet.training.run_folder import RunFolder
 
 LAST, BEST = "checkpoint.pth.tar", "model_best.pth.tar"
 
-# What the photos' order and augmentation, and so the rest of a half-done epoch, do not depend on.
-_MAY_CHANGE = ("data", "workers", "device", "pretrained", "recipe.epochs")
 _WITHIN_EPOCH = ("step", "loss_sum", "correct", "seen", "seconds")
 
 
@@ -85,7 +84,7 @@ def continue_run(
     data = {"name": folder.root.resolve().name, "fingerprint": folder.fingerprint()}
     if checkpoint.run is not None:
         values = dict(checkpoint.run.values)
-        changed = [line for line in differences(checkpoint.run.config, config) if not line.startswith(_MAY_CHANGE)]
+        changed = [line for line in differences(checkpoint.run.config, config) if not line.startswith(KEEPS_EPOCH)]
         if checkpoint.description.data.get("fingerprint") != data["fingerprint"]:
             changed.append("other photos or another split of them")
         if changed:
@@ -106,7 +105,7 @@ def continue_run(
     if start_epoch is not None:
         values["epoch"] = start_epoch
     run = new_run(save_dir)
-    run.create(config)
+    run.create(config, folder)
     description = replace(checkpoint.description, data=data)
     save_checkpoint(run.last, checkpoint.weights, description, TrainState(tensors, values))
     return run

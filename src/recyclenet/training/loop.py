@@ -6,41 +6,47 @@ a run that was stopped goes on with the batches, augmentations and drop-out that
 
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from timm.utils import ModelEmaV3
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 import recyclenet
-from recyclenet.checkpoint import TrainState, fill, read_checkpoint, save_checkpoint
+from recyclenet.atomic import make_folder, remove_leftovers
+from recyclenet.checkpoint import TrainState, save_checkpoint
 from recyclenet.config import TrainConfig
 from recyclenet.data.batches import derive_seed
 from recyclenet.data.features import FeatureCache
 from recyclenet.data.folder import PhotoFolder
+from recyclenet.data.inventory import write_inventory
 from recyclenet.description import ModelDescription
 from recyclenet.errors import RecycleNetError
+from recyclenet.lock import lock_folder
 from recyclenet.metrics import accuracy_counts, mean_nll
 from recyclenet.models.classifier import Classifier
 from recyclenet.models.factory import create_classifier
 from recyclenet.models.pretrained import load_pretrained
 from recyclenet.models.stages import split_backbone
 from recyclenet.preprocess import PreprocessSpec
-from recyclenet.strict import from_dict
+from recyclenet.tensor_file import digest_tensors
 from recyclenet.training.device import Compute, choose_compute
 from recyclenet.training.interrupt import RunStopped, StopRequest
 from recyclenet.training.memory import Memory, remember
 from recyclenet.training.objective import loss_of, mix_pairs
-from recyclenet.training.optim import create_optimizer, lr_factor, optimizer_tensors, restore_optimizer, set_lr
+from recyclenet.training.optim import lr_factor, set_lr
+from recyclenet.training.place import Place
 from recyclenet.training.probe import probe_head
 from recyclenet.training.progress import Step, Watcher
+from recyclenet.training.resume import Found, find_checkpoint, origin
 from recyclenet.training.run_folder import Row, RunFolder
 from recyclenet.training.settings import check_data, check_settings, create_spec
 from recyclenet.training.sources import PhotoSource, Source, compute_features
+from recyclenet.training.state import create_learner
+from recyclenet.training.unreadable import Unreadable
 
 
 @dataclass(frozen=True)
@@ -57,23 +63,6 @@ class TrainResult:
     feature_seconds: float
 
 
-@dataclass
-class _Place:
-    """Where a run stands; together with tensors this is what a checkpoint restores."""
-
-    epoch: int = 0
-    step: int = 0
-    updates: int = 0
-    loss_sum: float = 0.0
-    correct: int = 0
-    seen: int = 0
-    seconds: float = 0.0  # of training in this epoch
-    elapsed: float = 0.0  # of the whole run, features and validation included, stops not
-    features: float = 0.0  # seconds of it that went into features
-    best: Row | None = None
-    history: list[Row] = field(default_factory=list)
-
-
 def train(
     config: TrainConfig,
     folder: PhotoFolder,
@@ -81,6 +70,7 @@ def train(
     watcher: Watcher,
     *,
     resume: bool = False,
+    force: bool = False,
     start_epoch: int = 0,
     features: Path | None = None,
 ) -> TrainResult:
@@ -91,14 +81,16 @@ def train(
         folder: the opened data folder, split.
         out: the run's folder; new, or with `resume` one that holds a run.
         watcher: told of everything as it happens.
-        resume: go on from `last.safetensors`.
+        resume: go on from the last checkpoint.
+        force: go on also with other settings, photos or classes, as far as the network stays the same.
         start_epoch: epochs to leave out of a new run, as if they had been.
         features: a folder for the features of stages that stay as they are, shared by several runs and kept; by
             default one in the run's folder, removed at the end.
 
     Raises:
-        RecycleNetError: settings, data, weights or checkpoint that do not fit each other; a photo that
-            cannot be read; a loss that is no longer a number.
+        RecycleNetError: settings, data, weights or checkpoint that do not fit each other; a folder that another
+            process trains in; more photos that cannot be read than may be; a loss that is no longer a number; a
+            full disk. The last checkpoint stays.
     """
     check_settings(config)
     check_data(folder)
@@ -108,7 +100,7 @@ def train(
     spec = create_spec(config)
     torch.manual_seed(derive_seed(config.seed))
     model = create_classifier(config.model, len(folder.classes))
-    restarts = resume and out.last.exists()
+    restarts = resume and out.has_checkpoint
     memory = None
     if config.recipe.keep:
         if len(compute.gpus) > 1:
@@ -117,12 +109,14 @@ def train(
     if config.pretrained != "none" and not restarts:
         watcher.note(f"loading pretrained weights: {config.pretrained}")
         watcher.note(f"pretrained: {load_pretrained(model.backbone, config.model, config.pretrained)}")
-    if not resume:
-        out.create(config)
-    with StopRequest() as stop:  # until here there is nothing to keep, and Ctrl-C just ends it
+    # Until here there is nothing to keep, and Ctrl-C just ends it.
+    with StopRequest() as stop, lock_folder(make_folder(out.path)):
+        if not resume:
+            out.create(config, folder)
+        remove_leftovers(out.path)
         run = _Run(config, folder, out, model, memory, compute, spec, stop, watcher, features)
         if restarts:
-            run.restore()
+            run.restore(find_checkpoint(out, config, folder, run.kept, force=force))
         else:
             run.place.epoch = start_epoch
         return run.go()
@@ -163,48 +157,44 @@ class _Run:
         self.model = model.to(memory_format=compute.layout).to(compute.device)
         self.frozen, _ = split_backbone(self.model.backbone, self.recipe.trained_stages)
         self.frozen.requires_grad_(False)
-        in_blocks = config.model.attn_in_blocks
-        self.optimizer = create_optimizer(self.model, self.recipe, attn_in_blocks=in_blocks)
-        self.ema = ModelEmaV3(self.model, self.recipe.ema_decay, use_warmup=True) if self.recipe.ema_decay else None
+        self.learner = create_learner(self.model, self.recipe, attn_in_blocks=config.model.attn_in_blocks)
+        self.kept = digest_tensors(memory.state_dict()) if memory is not None else ""
         # Derived from every record: once a run, not at every step.
         self.classes, self.fingerprint = folder.classes, folder.fingerprint()
-        self.place = _Place()
-        self.started = time.perf_counter()
+        self.place = Place()
+        self.started = self.saved = time.perf_counter()
 
     @property
     def deployed(self) -> Classifier:
-        """The network that is evaluated and kept: the moving average where there is one."""
-        return self.ema.module if self.ema is not None else self.model
+        """The network that is evaluated and kept."""
+        return self.learner.deployed
 
-    def restore(self) -> None:
-        """Goes back to where `last.safetensors` was written.
+    def restore(self, found: Found) -> None:
+        """Goes back to where a checkpoint was written.
 
         Raises:
-            RecycleNetError: the checkpoint has no training state, or the data changed since.
+            RecycleNetError: it is of another network.
         """
-        checkpoint = read_checkpoint(self.out.last)
-        state = checkpoint.train_state
-        if state is None:
-            raise RecycleNetError(f"{self.out.last} cannot be resumed from: it has no training state")
-        if checkpoint.description.data.get("fingerprint") != self.fingerprint:
-            raise RecycleNetError(
-                f"the photos or splits in {self.config.data} changed since this run was started: "
-                "put them back, or start a new run with another --out"
-            )
-        raw = {name.removeprefix("model."): value for name, value in state.tensors.items() if name.startswith("model.")}
-        fill(self.deployed, checkpoint.weights, str(self.out.last))
-        if self.ema is not None:
-            fill(self.model, raw, str(self.out.last))
-        try:
-            restore_optimizer(self.optimizer, state.tensors)
-            self.place = from_dict(_Place, state.values, str(self.out.last))
-        except (KeyError, TypeError, ValueError, RecycleNetError) as error:
-            raise RecycleNetError(f"{self.out.last}: its training state does not fit this run ({error})") from error
+        for text in found.passed_over:
+            self.watcher.note(f"passed over: {text}")
+        before = found.config.recipe if found.config is not None and found.changed else None
+        self.learner.restore(found.checkpoint, found.state, str(found.path), before)
+        self.place = found.place if found.keeps_epoch else found.place.restarted()
+        if found.changed:
+            self.watcher.note(f"this run goes on, but not as it was started: {'; '.join(found.changed)}")
+            self.out.write_config(self.config)
+            write_inventory(self.out.inventory, self.folder)
+        else:
+            self.fingerprint = found.checkpoint.description.data["fingerprint"]
+        if found.passed_over:
+            self.watcher.note("going on from the checkpoint before it")
+            self.out.go_back()
 
     def go(self) -> TrainResult:
         """Trains to the end of the last epoch, or until asked to stop."""
         if self.place.epoch >= self.recipe.epochs:
             self.watcher.note(f"this run is complete: {self.recipe.epochs} of {self.recipe.epochs} epochs")
+            self.tidy()
             return self.result()
         self.watcher.note(
             f"training {self.config.model.arch} on {self.compute}: {len(self.folder.split('train'))} photos, "
@@ -219,21 +209,28 @@ class _Run:
                 while self.place.epoch < self.recipe.epochs:
                     self.train_epoch(source)
                     self.finish_epoch(source, board)
-            if self.features is None:
-                FeatureCache(self.out.features).remove()
         except RunStopped:
             self.save_last()
             return self.result(self.stop.signal_number)
+        self.tidy()
         return self.result()
+
+    def tidy(self) -> None:
+        """Removes what only a run that goes on would need; the last checkpoint stays."""
+        self.out.before_last.unlink(missing_ok=True)
+        if self.features is None:
+            FeatureCache(self.out.features).remove()
 
     def source(self) -> Source:
         """Batches: photos, or the features of the stages that stay as they are."""
+        total = sum(len(self.folder.split(split)) for split in ("train", "val"))
+        unreadable = Unreadable(self.place.unreadable, self.config.max_unreadable, total, self.watcher.note)
         if not self.recipe.caches_features:
-            return PhotoSource(self.config, self.folder, self.spec, self.compute)
+            return PhotoSource(self.config, self.folder, self.spec, self.compute, unreadable)
         cache = self.features or self.out.features
         clock = time.perf_counter()
         source = compute_features(
-            self.config, self.folder, self.spec, self.model, self.compute, cache, self.stop, self.watcher
+            self.config, self.folder, self.spec, self.model, self.compute, cache, self.stop, self.watcher, unreadable
         )
         self.place.features += time.perf_counter() - clock
         return source
@@ -242,8 +239,8 @@ class _Run:
         """The head's first weights: the best ones for the features as they are now; kept as `start.safetensors`."""
         self.watcher.note("fitting the head to the pretrained features")
         probe_head(self.model, source, self.compute, self.stop)
-        if self.ema is not None:
-            self.ema.set(self.model)
+        if self.learner.ema is not None:
+            self.learner.ema.set(self.model)
         save_checkpoint(self.out.start, self.deployed.state_dict(), self.describe(None))
 
     def train_epoch(self, source: Source) -> None:
@@ -254,11 +251,14 @@ class _Run:
         clock = time.perf_counter()  # waiting for photos counts
         for inputs, targets in source.train_batches(place.epoch, place.step):
             self.stop.check()
+            if len(targets) < min(2, recipe.batch_size):  # the others could not be read; statistics of one mean nothing
+                place.step += 1
+                continue
             waited = time.perf_counter() - clock
             # A resumed run must mix and drop as an unbroken one would: each step has a seed of its own.
             torch.manual_seed(derive_seed(self.config.seed, place.epoch, place.step, 2))
             factor = lr_factor(recipe, place.epoch + place.step / source.steps)
-            set_lr(self.optimizer, factor)
+            set_lr(self.learner.optimizer, factor)
             loss, correct = self.train_step(source, inputs, targets)
             seconds = time.perf_counter() - clock
             clock += seconds
@@ -270,6 +270,11 @@ class _Run:
             place.loss_sum += loss * photos
             place.seconds += seconds
             self.watcher.step(step)
+            if time.perf_counter() - self.saved >= self.config.checkpoint_every:
+                self.save_last()
+                clock = time.perf_counter()
+        if not place.seen:
+            raise RecycleNetError(f"no photo of {self.config.data} could be trained on in epoch {place.epoch + 1}")
 
     def train_step(self, source: Source, inputs: Tensor, targets: Tensor) -> tuple[float, int]:
         """One update; returns the mean loss of the batch and how many of it were answered right before the update."""
@@ -287,22 +292,22 @@ class _Run:
             loss = loss + self.recipe.keep * moved
         value = float(loss.detach())
         self._check_number("loss", value)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.learner.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         # Before the weights change: a stop right after this step would keep them.
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
         self._check_number("gradient", float(torch.nn.utils.get_total_norm(gradients)))
-        self.optimizer.step()
+        self.learner.optimizer.step()
         self.place.updates += 1
-        if self.ema is not None:
-            self.ema.update(self.model, step=self.place.updates)
+        if self.learner.ema is not None:
+            self.learner.ema.update(self.model, step=self.place.updates)
         return value, int((logits.detach().argmax(dim=1) == targets).sum())
 
-    def _check_number(self, what: str, value: float) -> None:
+    def _check_number(self, what: str, value: float, when: str = "in") -> None:
         if not math.isfinite(value):
             raise RecycleNetError(
-                f"the {what} became {value} in epoch {self.place.epoch + 1}, step {self.place.step + 1}: try a lower "
-                f"--lr; the checkpoint before it is {self.out.last}"
+                f"the {what} became {value} {when} epoch {self.place.epoch + 1}, step {self.place.step + 1}: try a "
+                f"lower --lr in a new run, or with --resume --force from the checkpoint before it, {self.out.last}"
             )
 
     def finish_epoch(self, source: Source, board: SummaryWriter) -> None:
@@ -310,12 +315,14 @@ class _Run:
         place = self.place
         logits, targets = predict_logits(source, self.deployed, self.compute)
         correct, total = accuracy_counts(logits, targets)
+        val_loss = mean_nll(logits, targets)
+        self._check_number("val loss", val_loss, "before")
         row: Row = {
             "epoch": place.epoch + 1,
             "lr": self.recipe.lr * lr_factor(self.recipe, place.epoch + (place.step - 1) / source.steps),
             "train_loss": place.loss_sum / place.seen,
             "train_accuracy": place.correct / place.seen,
-            "val_loss": mean_nll(logits, targets),
+            "val_loss": val_loss,
             "val_accuracy": correct / total,
             "val_correct": correct,
             "val_total": total,
@@ -323,23 +330,14 @@ class _Run:
             "elapsed_s": self.elapsed(),
         }
         is_best = place.best is None or self.rank(row) > self.rank(place.best)
-        history = [*place.history, row]
-        best = row if is_best else place.best
-        self.place = _Place(
-            epoch=place.epoch + 1,
-            updates=place.updates,
-            elapsed=place.elapsed,
-            features=place.features,
-            best=best,
-            history=history,
-        )
+        self.place = place.after(row, row if is_best else place.best)
         if is_best:
             save_checkpoint(self.out.best, self.deployed.state_dict(), self.describe(row))
-        self.save_last()
-        self.out.write_history(history)
+        self.out.write_history(self.place.history)
         for name in ("lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy"):
             board.add_scalar(name, row[name], place.epoch + 1)
         board.flush()
+        self.save_last()  # at the end: what was killed before it is done once more, and comes out the same
         self.watcher.epoch(row, self.recipe.epochs, is_best)
 
     def result(self, stopped_by: int | None = None) -> TrainResult:
@@ -352,17 +350,23 @@ class _Run:
 
     def rank(self, row: Row) -> tuple[float, float]:
         """Greater is better: by the recipe's criterion, the other one breaks ties."""
-        order = (row["val_correct"], -row["val_loss"])
+        order = (row["val_correct"] / row["val_total"], -row["val_loss"])  # the total shrinks where photos are lost
         return order if self.recipe.best_by == "accuracy" else (order[1], order[0])
 
     def save_last(self) -> None:
-        """The deployable weights with all that `restore` needs."""
-        tensors: dict[str, Tensor] = optimizer_tensors(self.optimizer)
-        if self.ema is not None:
-            tensors |= {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        """The deployable weights with all that `restore` needs; the checkpoint before it stays beside it.
+
+        Raises:
+            RecycleNetError: it cannot be written, or the weights are ruined; the last one stays as it is.
+        """
+        if (ruined := self.learner.not_finite()) is not None:
+            self._check_number(f"tensor {ruined}", math.nan, "before")
         row = self.place.history[-1] if self.place.history else None
-        state = TrainState(tensors, {**asdict(self.place), "elapsed": self.elapsed()})
-        save_checkpoint(self.out.last, self.deployed.state_dict(), self.describe(row), state)
+        values = {**asdict(self.place), "elapsed": self.elapsed()}
+        state = TrainState(self.learner.tensors(), values, origin(self.config, self.kept))
+        weights = self.deployed.state_dict()
+        save_checkpoint(self.out.last, weights, self.describe(row), state, keep=self.out.before_last)
+        self.saved = time.perf_counter()
 
     def describe(self, row: Row | None) -> ModelDescription:
         """The model as it is now; `row` holds the figures of the last finished epoch."""
@@ -381,6 +385,7 @@ class _Run:
                 "epochs": recipe.epochs,
                 "seed": self.config.seed,
                 "pretrained": Path(self.config.pretrained).name,
+                **({"left_out": len(self.place.unreadable)} if self.place.unreadable else {}),
             },
             version=recyclenet.__version__,
         )

@@ -91,10 +91,31 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Puts back what `optimizer_tensors` gave; other tensors are passed over."""
+    """Puts back what `optimizer_tensors` gave; other tensors are passed over.
+
+    Raises:
+        ValueError, KeyError: they are of another optimizer or of other parameters.
+    """
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     memory: dict[int, dict[str, Any]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer."):
             _, index, key = name.split(".", 2)
             memory.setdefault(int(index), {})[key] = value
+    for number, held in memory.items():
+        if not 0 <= number < len(parameters) or held.keys() != _MEMORY[type(optimizer)]:
+            raise ValueError(f"the optimizer's memory {number} has {', '.join(held)}")
+        if any(value.ndim and value.shape != parameters[number].shape for value in held.values()):
+            raise ValueError(f"the optimizer's memory {number} is of another shape")
     optimizer.load_state_dict({**optimizer.state_dict(), "state": memory})
+
+
+_MEMORY = {torch.optim.SGD: {"momentum_buffer"}, torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"}}
+
+
+def adopt_memory(optimizer: torch.optim.Optimizer, older: torch.optim.Optimizer) -> None:
+    """Gives the memory of another optimizer of the same kind, whose groups may be others, to the same parameters."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            if parameter in older.state:
+                optimizer.state[parameter] = older.state[parameter]

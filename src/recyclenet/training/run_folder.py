@@ -13,6 +13,8 @@ import torch
 import recyclenet
 from recyclenet.atomic import make_folder, replace_file, write_text
 from recyclenet.config import TrainConfig
+from recyclenet.data.folder import PhotoFolder
+from recyclenet.data.inventory import write_inventory
 from recyclenet.errors import RecycleNetError
 from recyclenet.machine import commit, describe
 from recyclenet.recipes import differences
@@ -22,7 +24,7 @@ Row = dict[str, int | float]  # a figure by its name; counts stay whole numbers
 
 
 # Where a run is computed and what it reads may move; everything else would make it another run.
-_MAY_CHANGE = ("data", "workers", "device")
+_MAY_CHANGE = ("data", "workers", "device", "checkpoint_every", "max_unreadable")
 
 
 class RunFolder:
@@ -35,23 +37,38 @@ class RunFolder:
         self.start = self.path / "start.safetensors"
         self.best = self.path / "best.safetensors"
         self.last = self.path / "last.safetensors"
+        self.before_last = self.path / "last-1.safetensors"
+        self.refused = self.path / "last-refused.safetensors"
+        self.inventory = self.path / "photos.csv"
         self.features = self.path / "features"
         self.tensorboard = self.path / "tensorboard"
 
-    def create(self, config: TrainConfig) -> None:
-        """Makes the folder and writes configuration and environment.
+    def create(self, config: TrainConfig, photos: PhotoFolder) -> None:
+        """Makes the folder and writes environment, list of photos and, last, the configuration that makes it a run.
 
         Raises:
             RecycleNetError: it cannot be written, or already holds a run.
         """
         self.check_new()
         make_folder(self.path)
-        self.write_config(config)
         write_text(self.environment_file, json.dumps(environment(), indent=2) + "\n")
+        write_inventory(self.inventory, photos)
+        self.write_config(config)
 
     def write_config(self, config: TrainConfig) -> None:
-        """The configuration alone, for a run that goes on to more epochs."""
+        """The configuration alone, for a run that goes on with other settings."""
         write_text(self.config_file, json.dumps(asdict(config), indent=2) + "\n")
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a file to go on from."""
+        return self.last.exists() or self.before_last.exists()
+
+    def go_back(self) -> None:
+        """Makes the checkpoint before the last one the last; the one that cannot be used gets another name."""
+        if self.last.exists():
+            self.last.replace(self.refused)
+        self.before_last.replace(self.last)
 
     def check_new(self) -> None:
         """Raises RecycleNetError if the folder already holds a run."""
@@ -88,8 +105,7 @@ class RunFolder:
         Raises:
             RecycleNetError: as `read_config`.
         """
-        saved = self.read_config()
-        return differences(saved, replace(config, **{key: getattr(saved, key) for key in _MAY_CHANGE}))
+        return changed_settings(self.read_config(), config)
 
     def write_history(self, history: list[Row]) -> None:
         """metrics.csv, a row an epoch, and curves.png."""
@@ -102,6 +118,11 @@ class RunFolder:
         write_text(self.path / "metrics.csv", text.getvalue())
         with replace_file(self.path / "curves.png") as temporary:
             _draw_curves(history, temporary)
+
+
+def changed_settings(before: TrainConfig, after: TrainConfig) -> list[str]:
+    """Settings in which two configurations would make different runs, as in "seed: 1 → 2"."""
+    return differences(before, replace(after, **{key: getattr(before, key) for key in _MAY_CHANGE}))
 
 
 def environment() -> dict[str, Any]:

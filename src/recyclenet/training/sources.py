@@ -1,6 +1,5 @@
 """Where a run's batches come from: photos through the whole network, or cached features through its top."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,12 +15,15 @@ from recyclenet.data.features import FeatureCache, gather
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.data.splits import PhotoRecord
 from recyclenet.data.transforms import create_transform, decode_side
+from recyclenet.errors import PhotoError
 from recyclenet.models.classifier import Classifier
 from recyclenet.models.stages import split_backbone
 from recyclenet.preprocess import PreprocessSpec
+from recyclenet.tensor_file import digest_tensors
 from recyclenet.training.device import Compute
 from recyclenet.training.interrupt import StopRequest
 from recyclenet.training.progress import Watcher
+from recyclenet.training.unreadable import Unreadable
 
 Batches = Iterator[tuple[Tensor, Tensor]]
 
@@ -54,9 +56,17 @@ class Source(Protocol):
 class PhotoSource:
     """Photos, decoded and augmented anew each epoch, through the whole network."""
 
-    def __init__(self, config: TrainConfig, folder: PhotoFolder, spec: PreprocessSpec, compute: Compute) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: PhotoFolder,
+        spec: PreprocessSpec,
+        compute: Compute,
+        unreadable: Unreadable,
+    ) -> None:
         self._config = config
         self._compute = compute
+        self._unreadable = unreadable
         self._train = _dataset(config, folder, folder.split("train"), spec, config.recipe.augment)
         self._plain = _dataset(config, folder, folder.split("train"), spec, "none")
         self._val = _dataset(config, folder, folder.split("val"), spec, "none")
@@ -78,8 +88,7 @@ class PhotoSource:
 
     def train_batches(self, epoch: int, start_step: int) -> Batches:
         """Augmented images (N, 3, H, W) and targets."""
-        batches = self._order(epoch)[start_step:]
-        return photo_batches(self._train, batches, epoch=epoch, workers=self._config.workers)
+        return self._readable(self._train, self._order(epoch)[start_step:], epoch)
 
     def plain_batches(self) -> Batches:
         """Images (N, 3, H, W) and targets."""
@@ -90,8 +99,19 @@ class PhotoSource:
         return self._evaluated(self._val)
 
     def _evaluated(self, dataset: PhotoDataset) -> Batches:
-        batches = in_order(len(dataset), _EVAL_BATCH)
-        return photo_batches(dataset, batches, epoch=0, workers=self._config.workers)
+        return self._readable(dataset, in_order(len(dataset), _EVAL_BATCH), epoch=0)
+
+    def _readable(self, dataset: PhotoDataset, batches: list[list[int]], epoch: int) -> Batches:
+        """The batches without photos that cannot be read: they keep their places, and lack these."""
+        names, unreadable = dataset.names, self._unreadable
+
+        def report(index: int, error: PhotoError) -> None:
+            unreadable.add(names[index], error)
+
+        loaded = photo_batches(dataset, batches, epoch=epoch, workers=self._config.workers, on_error=report)
+        for batch, (images, targets) in zip(batches, loaded, strict=True):
+            there = [place for place, index in enumerate(batch) if names[index] not in unreadable]
+            yield (images, targets) if len(there) == len(batch) else (images[there], targets[there])
 
     def _order(self, epoch: int) -> list[list[int]]:
         return epoch_batches(len(self._train), self._config.recipe.batch_size, seed=self._config.seed, epoch=epoch)
@@ -104,8 +124,10 @@ class FeatureSource:
     config: TrainConfig
     views: tuple[Tensor, ...]  # of the train split, (n, C, h, w) float16 each
     targets: Tensor
+    readable: Tensor  # (n,) bool: where it is false, features mean nothing
     val_view: Tensor
     val_targets: Tensor
+    val_readable: Tensor
 
     @cached_property
     def steps(self) -> int:
@@ -125,23 +147,25 @@ class FeatureSource:
         """Each photo once an epoch, in one of its views drawn at random."""
         generator = torch.Generator().manual_seed(derive_seed(self.config.seed, epoch, 1))
         drawn = torch.randint(len(self.views), (len(self.targets),), generator=generator).tolist()
-        for batch in self._order(epoch)[start_step:]:
+        for order in self._order(epoch)[start_step:]:
+            batch = [index for index in order if self.readable[index]]
             yield gather(self.views, [(drawn[index], index) for index in batch]), self.targets[batch]
 
     def plain_batches(self) -> Batches:
         """The evaluation view of the train split."""
-        return _in_batches(self.views[0], self.targets)
+        return _in_batches(self.views[0], self.targets, self.readable)
 
     def val_batches(self) -> Batches:
         """The evaluation view of the val split."""
-        return _in_batches(self.val_view, self.val_targets)
+        return _in_batches(self.val_view, self.val_targets, self.val_readable)
 
     def _order(self, epoch: int) -> list[list[int]]:
         return epoch_batches(len(self.targets), self.config.recipe.batch_size, seed=self.config.seed, epoch=epoch)
 
 
-def _in_batches(view: Tensor, targets: Tensor) -> Batches:
-    for batch in in_order(len(targets), _EVAL_BATCH):
+def _in_batches(view: Tensor, targets: Tensor, readable: Tensor) -> Batches:
+    for order in in_order(len(targets), _EVAL_BATCH):
+        batch = [index for index in order if readable[index]]
         yield view[batch].float(), targets[batch]
 
 
@@ -154,28 +178,41 @@ def compute_features(
     cache_folder: Path,
     stop: StopRequest,
     watcher: Watcher,
+    unreadable: Unreadable,
 ) -> FeatureSource:
     """Runs every photo through the stages that stay as they are, once a view: the evaluation view, then augmented ones.
 
     Raises:
-        PhotoError: a photo cannot be read.
+        PhotoError: more photos cannot be read than may be.
         RunStopped: a stop was asked for; finished views are kept on disk.
     """
     lower, _ = split_backbone(model.backbone, config.recipe.trained_stages)
     cache = FeatureCache(cache_folder, _features_key(config, folder, spec, lower))
 
     def view(name: str, dataset: PhotoDataset, epoch: int) -> Tensor:
+        lost: dict[str, str] = {}  # of this view: its file says so to the runs that find it
+
+        def report(index: int, error: PhotoError) -> None:
+            lost[dataset.names[index]] = error.reason
+            unreadable.add(dataset.names[index], error)
+
         def batches() -> Iterator[Tensor]:
             done = 0
             order = in_order(len(dataset), _EVAL_BATCH)
-            for images, _ in photo_batches(dataset, order, epoch=epoch, workers=config.workers):
+            for images, _ in photo_batches(dataset, order, epoch=epoch, workers=config.workers, on_error=report):
                 stop.check()
                 with torch.inference_mode(), compute.autocast():
                     yield lower(compute.place(images))
                 done += len(images)
                 watcher.features(name, done, len(dataset))
 
-        return cache.view(name, batches)
+        features = cache.view(name, batches, lost)
+        for path, reason in lost.items():
+            unreadable.add(path, PhotoError(folder.root / path, reason))
+        return features
+
+    def readable(dataset: PhotoDataset) -> Tensor:
+        return torch.tensor([name not in unreadable for name in dataset.names])
 
     lower.eval()
     train, val = folder.split("train"), folder.split("val")
@@ -184,12 +221,15 @@ def compute_features(
     val_data = _dataset(config, folder, val, spec, "none")
     views = [view("train-0", plain, 0)]
     views += [view(f"train-{number}", augmented, number) for number in range(1, config.recipe.views)]
+    val_view = view("val", val_data, 0)
     return FeatureSource(
         config,
         tuple(views),
         torch.tensor(plain.targets),
-        view("val", val_data, 0),
+        readable(plain),
+        val_view,
         torch.tensor(val_data.targets),
+        readable(val_data),
     )
 
 
@@ -210,10 +250,5 @@ def _dataset(
 
 
 def _features_key(config: TrainConfig, folder: PhotoFolder, spec: PreprocessSpec, lower: nn.Module) -> str:
-    digest = hashlib.sha256(
-        f"{folder.fingerprint()} {spec} {config.seed} {config.recipe.augment} {config.recipe.surfaces}".encode()
-    )
-    for name, tensor in sorted(lower.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    inputs = f"{folder.fingerprint()} {spec} {config.seed} {config.recipe.augment} {config.recipe.surfaces}"
+    return digest_tensors(lower.state_dict(), inputs.encode())
