@@ -8,7 +8,7 @@ from pathlib import Path
 from recyclenet.atomic import write_text
 from recyclenet.data.folder import PhotoFolder, photo_bytes
 
-_FIELDS = ("path", "label", "split", "bytes")
+_FIELDS = ["path", "label", "split", "bytes"]
 
 
 def write_inventory(path: Path, folder: PhotoFolder) -> None:
@@ -34,8 +34,11 @@ def inventory_changes(path: Path, folder: PhotoFolder, ignore: Container[str] = 
     """
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            before = {row["path"]: tuple(row[name] for name in _FIELDS[1:]) for row in csv.DictReader(file)}
-    except (OSError, ValueError, KeyError, csv.Error):
+            heading, *rows = csv.reader(file)
+            before = {path: facts for path, *facts in rows if len(facts) == 3}
+    except (OSError, ValueError, csv.Error):
+        heading = []
+    if heading != _FIELDS:
         return [f"which ones cannot be said: there is no readable {path.name}"]
     now = _facts(folder)
     both = [name for name in before if name in now]
@@ -53,8 +56,8 @@ def inventory_changes(path: Path, folder: PhotoFolder, ignore: Container[str] = 
     return changes
 
 
-def _facts(folder: PhotoFolder) -> dict[str, tuple[str, str, str]]:
+def _facts(folder: PhotoFolder) -> dict[str, list[str]]:
     return {
-        record.path: (record.label, record.split, str(photo_bytes(folder.root / record.path)))
+        record.path: [record.label, record.split, str(photo_bytes(folder.root / record.path))]
         for record in folder.records
     }
