@@ -1,11 +1,12 @@
 """All runs of an ablation in turn or side by side; each finished run is kept, and a stopped queue goes on."""
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.context import SpawnContext
 from pathlib import Path
 
 import torch
@@ -19,6 +20,8 @@ from recyclenet.training.progress import Step, Watcher
 from recyclenet.training.run_folder import Row
 
 Done = Callable[[Run, RunResult], None]
+
+_PATIENCE_S = 10.0  # for a process without work to end
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def _side_by_side(runs: Sequence[Run], out: Path, jobs: int, device: str, on_don
     stopped, failure = False, None
     # Processes that start anew: forked ones would inherit the locks of this one's threads.
     context = multiprocessing.get_context("spawn")
-    with StopRequest() as stop, ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with StopRequest() as stop, _workers(jobs, context) as pool:
         while running or (waiting and not stopped):
             while waiting and free and not stopped:
                 run, place = waiting.pop(0), free.pop()
@@ -96,6 +99,27 @@ def _side_by_side(runs: Sequence[Run], out: Path, jobs: int, device: str, on_don
     if failure is not None:
         raise failure
     return not stopped
+
+
+@contextmanager
+def _workers(jobs: int, context: SpawnContext) -> Iterator[ProcessPoolExecutor]:
+    """A pool whose end is sure to come: to be left when nothing is running any more.
+
+    A process that a signal ended while it waited for work can leave the pool's queue locked. The others would wait for
+    it without end, and the pool for them.
+    """
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(jobs, mp_context=context)
+    try:
+        yield pool
+    finally:
+        children = set(multiprocessing.active_children()) - others
+        pool.shutdown(wait=False)
+        for child in children:
+            child.join(_PATIENCE_S)
+            if child.is_alive():
+                child.kill()
+        pool.shutdown()
 
 
 def _result_or_stop(future: Future[RunResult | None], stop: StopRequest) -> RunResult | None:
