@@ -190,7 +190,7 @@ def a_sequence(proto):
 def test_a_wrong_signature_is_refused_by_the_file_alone(change, tmp_path, monkeypatch):
     path = changed_model(tmp_path, change)
     monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **__: pytest.fail("onnxruntime was given it"))
-    with pytest.raises(RecycleNetError, match=r"expected images \(N, 3, 224, 224\) → logits \(N, 6\).*all float32"):
+    with pytest.raises(RecycleNetError, match=r"expected images \(N, 3, \d+, \d+\) → logits \(N, 6\).*all float32"):
         Predictor(path)
 
 
@@ -219,8 +219,9 @@ def no_number(proto):
 )
 def test_answers_that_are_none_are_refused(change, message, tmp_path):
     predictor = Predictor(changed_model(tmp_path, change))
+    side = predictor.preprocess.img_size
     with pytest.raises(RecycleNetError, match=message):
-        predictor.run(np.zeros((1, 3, 224, 224), np.float32))
+        predictor.run(np.zeros((1, 3, side, side), np.float32))
 
 
 @settings(max_examples=200, deadline=2000)

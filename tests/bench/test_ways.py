@@ -12,7 +12,7 @@ from recyclenet import Predictor, load_photo
 from recyclenet.bench import answering, starting, throughput, training_step
 from recyclenet.bench.bench_photos import LARGE, write_bench_photos
 from recyclenet.bench.original_way import create_answer, create_network
-from recyclenet.data.folder import open_photo_folder
+from recyclenet.data.folder import split_photo_folder
 from recyclenet.errors import RecycleNetError
 from recyclenet.labels import TRASHNET_CLASSES
 from tests.conftest import save_photo
@@ -87,7 +87,7 @@ def test_training_updates_the_weights(tmp_path, rng):
     for label in ("a", "b"):
         for number in range(12):
             save_photo(tmp_path / label / f"{number}.jpg", (60, 20 * number, 80), rng)
-    folder = open_photo_folder(tmp_path)
+    folder = split_photo_folder(tmp_path)
     records = folder.records
     table = training_step.measure_training(folder, "resnet18", 1, steps=1, batch_size=4)
     assert [line.name for line in table.lines] == [training_step.OURS, training_step.PLAIN, training_step.ALONE]

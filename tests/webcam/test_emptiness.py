@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recyclenet.predictor import Prediction, Predictor
+from recyclenet.predictor import Prediction
+from recyclenet.preprocess import PreprocessSpec
 from recyclenet.webcam.emptiness import PLAIN_BELOW, detail, emptiness
 
 Y, X = np.mgrid[-1:1:224j, -1:1:224j]
@@ -36,8 +37,8 @@ def test_even_surfaces_are_empty(rng, light, noise):
 
 
 def test_photos_of_items_are_not(trashnet):
-    preprocess = Predictor().preprocess
-    # cardboard110 is the plainest of all 2,527.
+    preprocess = PreprocessSpec()
+    # cardboard110 is the plainest of all 2,527 in this view.
     names = [f"cardboard/cardboard{n}" for n in (1, 83, 110)] + [f"plastic/plastic{n}" for n in (1, 13, 147)]
     details = [detail(preprocess.view(Image.open(trashnet / f"dataset-resized/{name}.jpg"))) for name in names]
     assert min(details) == details[2] == pytest.approx(1.89, abs=0.01)

@@ -1,5 +1,6 @@
 """Photos on disk → updates of the weights: this package's step beside a plain loop, and beside the network alone."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -124,7 +125,9 @@ def _plain_batches(
         [folder.classes.index(record.label) for record in records],
         spec,
     )
-    return iter(DataLoader(dataset, batch_size=batch_size, shuffle=True, num_workers=_PLAIN_WORKERS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # four workers are what the original's recipe says, however few cores there are
+        return iter(DataLoader(dataset, batch_size=batch_size, shuffle=True, num_workers=_PLAIN_WORKERS))
 
 
 class _PlainPhotos(Dataset[tuple[Tensor, int]]):
