@@ -37,16 +37,15 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="For programs, in place of the table.")
     parser.add_argument("--out", type=Path, help="The JSON into a file, too.")
     given = parser.parse_args()
-    results = []
+    results: list[Result] = []
     for target in given.target or TARGETS:
         for engine in given.engine or _engines():
             with progress_bar(f"{target}, {engine}") as bar:
                 results.append(run_target(target, engine, given.cases, given.seed, bar))
-    text = json.dumps(_report(results, given.cases, given.seed), indent=2)
-    if given.out is not None:
-        write_text(given.out, text + "\n")
+            if given.out is not None:  # so far: the whole takes an hour
+                write_text(given.out, _report(results, given.cases, given.seed) + "\n")
     if given.json:
-        print_line(text)
+        print_line(_report(results, given.cases, given.seed))
     else:
         table_console().print(_table(results))
     for result in results:
@@ -63,8 +62,8 @@ def _engines() -> list[str]:
     return list(ENGINES)
 
 
-def _report(results: list[Result], cases: int, seed: int) -> dict[str, object]:
-    return {
+def _report(results: list[Result], cases: int, seed: int) -> str:
+    report = {
         "cases_each": cases,
         "seed": seed,
         "limits": {"seconds": SECONDS, "memory_mb": round(MEMORY / 1e6)},
@@ -74,6 +73,7 @@ def _report(results: list[Result], cases: int, seed: int) -> dict[str, object]:
         **describe(),
         "load_average_5_min": os.getloadavg()[1],
     }
+    return json.dumps(report, indent=2)
 
 
 def _table(results: list[Result]) -> Table:
