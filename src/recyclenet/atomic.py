@@ -10,7 +10,8 @@ from pathlib import Path
 
 from recyclenet.errors import RecycleNetError
 
-_TEMPORARY = re.compile(r"\.[0-9a-f]{16}(\.\w+)?")
+# This module's, and those that safetensors writes beside them.
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}(\.\w+)?|\.tmp\w{6}")
 
 
 @contextmanager

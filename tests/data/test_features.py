@@ -41,6 +41,7 @@ def test_nothing_is_kept_of_a_view_that_was_not_finished(tmp_path):
 def test_remove(tmp_path):
     cache = FeatureCache(tmp_path / "cache", "key")
     cache.view("a", lambda: iter([torch.ones(1, 1, 1, 1)]))
+    (tmp_path / "cache" / ".tmp1leThE").touch()  # of a process that was killed
     cache.remove()
     assert not (tmp_path / "cache").exists()
     cache.remove()

@@ -28,6 +28,7 @@ from tests.training.kills import differences, finish, start, train_through
 from tests.training.published import ARCH, publish
 
 _SHARED = ["--arch", ARCH, "--img-size", "32", "--mean", "0.5", "--std", "0.5", "--device", "cpu", "--batch-size", "8"]
+_STEPS = 6  # an epoch, of 42 photos
 _SHARED += ["--attn", "recyclenet", "--checkpoint-every", "0"]
 
 # Between them they have every state that a run can have.
@@ -61,7 +62,7 @@ class Workshop:
                 save_photo(root / "photos" / label / f"{label}{number}.jpg", colour, rng)
         split_photo_folder(root / "photos")
         publish(root / "weights.safetensors")
-        self._whole: dict[str, tuple[Path, float]] = {}
+        self._whole: dict[str, Path] = {}
 
     def command(self, kind: str, out: Path) -> list[str]:
         """A new run of this kind in `out`."""
@@ -72,21 +73,22 @@ class Workshop:
             words += [f"--{key}", text] if is_flag else ["--set", f"recipe.{key}={text}"]
         return words
 
-    def whole(self, kind: str) -> tuple[Path, float]:
-        """The unbroken run, and its seconds."""
+    def whole(self, kind: str) -> Path:
+        """The unbroken run."""
         if kind not in self._whole:
             out = self.root / kind.replace(" ", "-")
-            self._whole[kind] = out, finish(self.command(kind, out), out.with_suffix(".log"))
+            finish(self.command(kind, out), out.with_suffix(".log"))
+            self._whole[kind] = out
         return self._whole[kind]
 
 
 def kill_and_compare(shop: Workshop, kind: str, kills: int, rng: np.random.Generator) -> dict[str, Any]:
     """Kills runs of one kind until `kills` signals have fallen; what the ends have unlike the unbroken run."""
-    whole, seconds = shop.whole(kind)
+    whole, checkpoints = shop.whole(kind), KINDS[kind]["epochs"] * (_STEPS + 1)
     fallen, unlike, runs = [], [], 0
     while len(fallen) < kills:
         out = shop.root / f"killed-{kind.replace(' ', '-')}-{runs}"
-        fallen += train_through(shop.command(kind, out), out, kills - len(fallen), seconds, rng)
+        fallen += train_through(shop.command(kind, out), out, kills - len(fallen), checkpoints, rng)
         unlike += differences(whole, out)
         runs += 1
     return {
@@ -120,7 +122,7 @@ def small_disk(folder: Path, size: int) -> Iterator[None]:
 
 def fill_and_compare(shop: Workshop, kind: str, size: int) -> dict[str, Any]:
     """Trains on a disk that fills up, then makes room and goes on."""
-    whole, _ = shop.whole(kind)
+    whole = shop.whole(kind)
     disk = shop.root / f"disk-{size}"
     out, log = disk / "run", shop.root / f"disk-{size}.log"
     with small_disk(disk, size):
@@ -136,12 +138,12 @@ def fill_and_compare(shop: Workshop, kind: str, size: int) -> dict[str, Any]:
 
 def damage_and_compare(shop: Workshop, kind: str, times: int, rng: np.random.Generator) -> dict[str, Any]:
     """Damages the last checkpoint of a killed run in ways drawn by lot; each time the one before it must do."""
-    whole, seconds = shop.whole(kind)
+    whole = shop.whole(kind)
     killed, named, unlike, ways = shop.root / "to-damage", 0, [], Counter[str]()
     process = start(shop.command(kind, killed), killed.with_suffix(".log"))
     while process.exitcode is None and not (killed / "last-1.safetensors").exists():
         process.join(0.02)
-    process.join(seconds / 4)
+    process.join(float(rng.uniform(0, 1)))
     process.kill()
     process.join()
     for number in range(times):
@@ -174,7 +176,7 @@ def run_all(root: Path, kills: int, disks: int, damages: int, seed: int) -> dict
     first = next(iter(KINDS))
     full: list[dict[str, Any]] | str = []
     try:
-        needed = sum(file.stat().st_size for file in shop.whole(first)[0].rglob("*") if file.is_file())
+        needed = sum(file.stat().st_size for file in shop.whole(first).rglob("*") if file.is_file())
         full = [fill_and_compare(shop, first, int(needed * share)) for share in np.linspace(0.05, 1.2, disks)]
     except PermissionError as error:
         full = f"not done: {error}"

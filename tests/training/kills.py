@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 
 from recyclenet.checkpoint import read_checkpoint
+from recyclenet.lock import LOCK_FILE
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _A_LONG_TIME = 600.0
@@ -49,17 +49,15 @@ def _command(arguments: list[str], log: str) -> None:
     main()
 
 
-def finish(arguments: Sequence[str], log: Path) -> float:
-    """Runs a command to its end; returns its seconds. It must succeed."""
-    clock = time.monotonic()
+def finish(arguments: Sequence[str], log: Path) -> None:
+    """Runs a command to its end. It must succeed."""
     process = start(arguments, log)
     process.join(_A_LONG_TIME)
     assert process.exitcode == 0, log.read_text()[-2000:]
-    return time.monotonic() - clock
 
 
 def train_through(
-    arguments: Sequence[str], out: Path, kills: int, seconds: float, rng: np.random.Generator
+    arguments: Sequence[str], out: Path, kills: int, checkpoints: int, rng: np.random.Generator
 ) -> list[Kill]:
     """Trains to the end although the process is stopped up to `kills` times; fewer where it ends before.
 
@@ -67,8 +65,9 @@ def train_through(
         arguments: of a new run in `out`.
         out: the run's folder.
         kills: stops, by SIGKILL (half of them), SIGTERM and SIGINT.
-        seconds: that the run takes when nobody stops it.
-        rng: draws moments and signals. One stop in four may come while the program starts.
+        checkpoints: that the run writes when nobody stops it, one after each step.
+        rng: draws moments and signals. One stop in four comes while the program starts, the others some checkpoints
+            later, so that all of them together are spread over the run.
     """
     done: list[Kill] = []
     log = out.with_suffix(".log")
@@ -79,8 +78,9 @@ def train_through(
             process.join(float(rng.uniform(0, 1)))
         else:
             ends = {0}
-            _wait_for_training(process, out)
-            process.join(float(rng.uniform(0, 2 * seconds / kills)))
+            for _ in range(1 + rng.integers(2 * checkpoints // kills + 1)):
+                _wait_for_checkpoint(process, out)
+            process.join(float(rng.uniform(0, 0.3)))
         if process.exitcode is not None:
             break
         number = SIGNALS[rng.integers(len(SIGNALS))]
@@ -97,15 +97,15 @@ def _again(arguments: Sequence[str], out: Path) -> list[str]:
     return ["train", "--resume", "--out", str(out)] if (out / "config.json").exists() else [*arguments]
 
 
-def _wait_for_training(process: multiprocessing.Process, out: Path) -> None:
+def _wait_for_checkpoint(process: multiprocessing.Process, out: Path) -> None:
     last = out / "last.safetensors"
-    before = last.stat().st_ino if last.exists() else None
-    while process.exitcode is None and (not last.exists() or last.stat().st_ino == before):
-        process.join(0.02)
+    before = last.stat().st_mtime_ns if last.exists() else None
+    while process.exitcode is None and (not last.exists() or last.stat().st_mtime_ns == before):
+        process.join(0.005)
 
 
 def _look(out: Path, number: int) -> Kill:
-    half = len(list(out.glob(".????????????????.*")))
+    half = len([path for path in out.iterdir() if path.name.startswith(".") and path.name != LOCK_FILE])
     name = signal.Signals(number).name
     if not (out / "last.safetensors").exists():
         return Kill(name, None, None, half)

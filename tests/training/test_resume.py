@@ -224,8 +224,11 @@ def test_a_run_that_another_process_trains_is_left_alone(short, tmp_path, monkey
 
 def test_what_a_killed_process_left_half_written_goes(short, tmp_path, monkeypatch):
     killed(short, tmp_path / "died", monkeypatch)
-    left = tmp_path / "died" / ".0123456789abcdef.safetensors"
-    left.write_bytes(b"half")
+    left = [tmp_path / "died" / name for name in (".0123456789abcdef.safetensors", ".0123456789abcdef", ".tmp1leThE")]
+    mine = tmp_path / "died" / ".notes"
+    for path in (*left, mine):
+        path.write_bytes(b"half")
     go_on(short, tmp_path / "died")
-    assert not left.exists()
+    assert not any(path.exists() for path in left)
+    assert mine.exists()
     assert not (tmp_path / "died" / "last-1.safetensors").exists(), "of no use when the run is complete"

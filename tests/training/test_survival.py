@@ -30,7 +30,7 @@ def test_killed_at_random_moments_it_ends_as_if_never_stopped(shop, kind, kills)
 def test_a_difference_would_be_seen(shop, tmp_path):
     """The comparison itself: another seed is another run."""
     kind = "the original's recipe"
-    whole, _ = shop.whole(kind)
+    whole = shop.whole(kind)
     assert differences(whole, whole) == []
     finish([*shop.command(kind, tmp_path / "other"), "--seed", "5"], tmp_path / "log")
     found = differences(whole, tmp_path / "other")

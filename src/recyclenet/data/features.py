@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from recyclenet.atomic import make_folder, replace_file
+from recyclenet.atomic import make_folder, remove_leftovers, replace_file
 from recyclenet.tensor_file import write_tensors
 
 
@@ -57,6 +57,7 @@ class FeatureCache:
     def remove(self) -> None:
         """Deletes the files: they are large, and of no use when the run is done."""
         if self.folder.is_dir():
+            remove_leftovers(self.folder)
             for path in self.folder.glob("*.safetensors"):
                 path.unlink()
             with suppress(OSError):  # what somebody else put there stays, and so does the folder
