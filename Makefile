@@ -1,7 +1,7 @@
 # make demo   classify sample photos with the bundled model (core package only, no torch)
 #             make demo PHOTOS="a.jpg my-photos/" classifies your own
 # make test   install everything, then lint, types and all tests
-# make fuzz   hostile files for every reader, CASES of each with each engine: an hour or so
+# make fuzz   hostile files for every reader, CASES of each with each engine, in minutes
 # make chaos  the long versions of the tests that kill, starve and lie; figures into results/reliability/
 PYTHON ?= python3
 CASES  ?= 10000

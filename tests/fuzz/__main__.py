@@ -42,7 +42,7 @@ def main() -> None:
         for engine in given.engine or _engines():
             with progress_bar(f"{target}, {engine}") as bar:
                 results.append(run_target(target, engine, given.cases, given.seed, bar))
-            if given.out is not None:  # so far: the whole takes an hour
+            if given.out is not None:  # so far: somebody may stop it
                 write_text(given.out, _report(results, given.cases, given.seed) + "\n")
     if given.json:
         print_line(_report(results, given.cases, given.seed))

@@ -59,7 +59,7 @@ def judge(read: Callable[[bytes], object], data: bytes, seconds: float = SECONDS
         fault = "hang"
     if fault is None and memory > MEMORY:
         fault = f"memory: more than {MEMORY // 2**20} MiB"
-    return Verdict(accepted, took, memory, fault)
+    return Verdict(accepted, round(took, 4), memory, fault)
 
 
 @contextmanager
