@@ -126,6 +126,7 @@ class TrainConfig:
     model: ModelConfig
     recipe: Recipe
     pretrained: str = "imagenet"  # or "none", or a file of weights
+    init: str = ""  # a trained model whose weights the run starts from, instead of pretrained ones
     mean: tuple[float, float, float] | None = None  # None: what the architecture's published weights expect
     std: tuple[float, float, float] | None = None
     seed: int = 1234

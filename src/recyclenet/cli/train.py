@@ -48,6 +48,10 @@ def train(
     pretrained: Annotated[
         str | None, typer.Option(help="imagenet (from the hub), none, or a file of weights.", show_default="imagenet")
     ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="A trained model to start from, on to new photos, views or classes (.safetensors)."),
+    ] = None,
     recipe: Annotated[
         str | None, typer.Option(help="paper, fast, best, or a TOML file of your own.", show_default="best")
     ] = None,
@@ -94,6 +98,7 @@ def train(
         "data": None if data is None else str(data),
         **{f"model.{key}": value for key, value in model.items()},
         "pretrained": pretrained,
+        "init": None if init is None else str(init),
         "recipe.epochs": epochs,
         "recipe.batch_size": batch_size,
         "recipe.lr": lr,
@@ -121,7 +126,7 @@ def train(
         config = _resumed(run, changes, recipe, force)
     else:
         _required(data, "--data is missing: the folder with your photos, one folder a class")
-        config = override(TrainConfig(data="", model=ModelConfig(), recipe=load_recipe(recipe or "best")), changes)
+        config = override(_base(init, recipe), changes)
         name = f"{config.model.arch}-{config.model.attn}-{config.recipe.name}-{config.seed}"
         run = RunFolder(out or Path("runs", name))
     check_settings(config)
@@ -139,6 +144,17 @@ def train(
             f"best: epoch {best['epoch']:.0f}, val {best['val_correct']:.0f}/{best['val_total']:.0f} "
             f"({100 * best['val_accuracy']:.1f} %), {run.best}; {result.seconds / 60:.1f} minutes in all"
         )
+
+
+def _base(init: Path | None, recipe: str | None) -> TrainConfig:
+    """The settings before any flag: a trained model brings its network and how it sees photos."""
+    config = TrainConfig(data="", model=ModelConfig(), recipe=load_recipe(recipe or "best"))
+    if init is None:
+        return config
+    from recyclenet.checkpoint import read_checkpoint
+
+    known = read_checkpoint(init).description
+    return replace(config, model=known.model, mean=known.preprocess.mean, std=known.preprocess.std)
 
 
 def _resumed(run: "RunFolder", changes: dict[str, Any], recipe: str | None, force: bool) -> TrainConfig:

@@ -45,6 +45,7 @@ from recyclenet.training.resume import Found, find_checkpoint, origin
 from recyclenet.training.run_folder import Row, RunFolder
 from recyclenet.training.settings import check_data, check_settings, create_spec
 from recyclenet.training.sources import PhotoSource, Source, compute_features
+from recyclenet.training.start import read_start, start_from
 from recyclenet.training.state import create_learner
 from recyclenet.training.unreadable import Unreadable
 
@@ -106,7 +107,11 @@ def train(
         if len(compute.gpus) > 1:
             raise RecycleNetError("recipe.keep works on one device: choose one GPU, or --set recipe.keep=0")
         memory = remember(config, compute)
-    if config.pretrained != "none" and not restarts:
+    if config.init and not restarts:
+        start = read_start(config.init, config.model)
+        came = "with its head" if start_from(model, start, folder.classes, config.init) else "but for its head"
+        watcher.note(f"starting from {config.init}, {came}")
+    elif config.pretrained != "none" and not restarts:
         watcher.note(f"loading pretrained weights: {config.pretrained}")
         watcher.note(f"pretrained: {load_pretrained(model.backbone, config.model, config.pretrained)}")
     # Until here there is nothing to keep, and Ctrl-C just ends it.
@@ -203,8 +208,8 @@ class _Run:
         self.save_last()  # a stop at any time from here on finds something to resume from
         try:
             source = self.source()
-            if self.recipe.start == "probe" and self.place.updates == 0:
-                self.start_from_probe(source)
+            if self.place.updates == 0 and (self.recipe.start == "probe" or self.config.init):
+                self.start(source)
             with SummaryWriter(self.out.tensorboard, purge_step=self.place.epoch + 1) as board:
                 while self.place.epoch < self.recipe.epochs:
                     self.train_epoch(source)
@@ -235,12 +240,18 @@ class _Run:
         self.place.features += time.perf_counter() - clock
         return source
 
-    def start_from_probe(self, source: Source) -> None:
-        """The head's first weights: the best ones for the features as they are now; kept as `start.safetensors`."""
-        self.watcher.note("fitting the head to the pretrained features")
-        probe_head(self.model, source, self.compute, self.stop)
-        if self.learner.ema is not None:
-            self.learner.ema.set(self.model)
+    def start(self, source: Source) -> None:
+        """The network before its first step, kept as `start.safetensors`.
+
+        With the recipe's "probe" the head is the best one for the features as they are, unless it came with `init`.
+        """
+        init = self.config.init
+        has_head = init and read_start(init, self.config.model).description.classes == self.classes
+        if self.recipe.start == "probe" and not has_head:
+            self.watcher.note("fitting the head to the features")
+            probe_head(self.model, source, self.compute, self.stop)
+            if self.learner.ema is not None:
+                self.learner.ema.set(self.model)
         save_checkpoint(self.out.start, self.deployed.state_dict(), self.describe(None))
 
     def train_epoch(self, source: Source) -> None:
@@ -385,6 +396,7 @@ class _Run:
                 "epochs": recipe.epochs,
                 "seed": self.config.seed,
                 "pretrained": Path(self.config.pretrained).name,
+                **({"init": Path(self.config.init).name} if self.config.init else {}),
                 **({"left_out": len(self.place.unreadable)} if self.place.unreadable else {}),
             },
             version=recyclenet.__version__,

@@ -33,12 +33,12 @@ def check_settings(config: TrainConfig) -> None:
         )
     if not recipe.freezes:
         return
-    if config.pretrained == "none":
+    if config.pretrained == "none" and not config.init:
         raise RecycleNetError(
             f"the recipe {recipe.name!r} keeps part of the backbone as it is, so it needs pretrained weights: "
             "--pretrained imagenet or a file"
         )
-    if config.model.attn_in_blocks:
+    if config.model.attn_in_blocks and not config.init:
         raise RecycleNetError(
             f"the recipe {recipe.name!r} keeps part of the backbone as it is, so attention inside its blocks would "
             "never be trained: use --attn-at final, or another recipe"
