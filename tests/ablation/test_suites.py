@@ -1,10 +1,11 @@
 import pytest
 
 from recyclenet.ablation.published import TEST_PHOTOS, published_for
-from recyclenet.ablation.suites import SUITES, suite_tables
+from recyclenet.ablation.suites import LEVERS, SUITES, recipe_tables, suite_tables
 from recyclenet.config import ModelConfig
 from recyclenet.errors import RecycleNetError
 from recyclenet.models.summary import count_params
+from recyclenet.recipes import load_recipe, override
 
 PAPER_ARCHS = ("resnet18", "resnet34", "resnet50")
 
@@ -98,3 +99,32 @@ def test_paper_is_all_the_others():
 def test_unknown_suites_list_what_is_near():
     with pytest.raises(RecycleNetError, match="unknown suite 'module'; did you mean modules"):
         suite_tables("module", ["resnet18"])
+
+
+def test_a_recipe_stands_beside_itself_without_each_of_its_levers():
+    best = load_recipe("best")
+    (table,) = recipe_tables(best, ["resnet18"], {"output_stride": 16})
+    assert table.baseline == table.variants[0]
+    assert table.baseline.settings == ()
+    assert all(variant.model == table.baseline.model for variant in table.variants)
+    assert table.baseline.model == ModelConfig(attn="recyclenet", arch_args={"output_stride": 16})
+    changed = [dict(variant.settings) for variant in table.variants[1:]]
+    assert {name for line in changed for name in line} == set(LEVERS), "best uses every lever"
+    for line in changed:
+        override(best, line)  # a recipe all the same
+    (plain,) = recipe_tables(load_recipe("paper"), ["resnet18"], {})
+    assert [variant.settings for variant in plain.variants[1:]] == []
+
+
+def test_changes_of_ones_own_have_names_and_folders_of_their_own():
+    changes = [{"mixup": 0.5}, {"epochs": 40, "lr": 1e-3}, {"augment": "a/../b"}]
+    first, second = recipe_tables(load_recipe("best"), ["resnet18", "resnet34"], {}, changes, pretrained=False)
+    assert (first.arch, second.arch) == ("resnet18", "resnet34")
+    names = [variant.name for variant in first.variants]
+    assert names[2] == "RecycleNet at the end, gates combined by sum, epochs 40, lr 0.001, from scratch"
+    keys = [variant.key for table in (first, second) for variant in table.variants]
+    assert len(set(keys)) == len(keys) == 8
+    assert not any("/" in key for key in keys)
+    assert published_for(recipe_tables(load_recipe("paper"), ["resnet18"], {})[0].baseline) is not None
+    changed = recipe_tables(load_recipe("paper"), ["resnet18"], {}, changes)[0].variants[1]
+    assert published_for(changed) is None

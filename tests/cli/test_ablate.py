@@ -92,3 +92,33 @@ def test_other_settings_in_the_same_folder_are_refused(arguments, run, tmp_path)
     code, _, err = run(*arguments, "--set", "recipe.mixup=0.5")
     assert code == 2
     assert "holds a run with other settings (recipe.mixup: 0.0 → 0.5): choose another --out" in err
+
+
+def test_a_recipe_is_compared_with_itself_changed(arguments, run, tmp_path):
+    line = ("--vary", "epochs=2,label_smoothing=0.1")
+    code, out, err = run(*[("recipe" if word == "combine" else word) for word in arguments], *line, "--json")
+    assert code == 0, err
+    table = json.loads(out)
+    assert table["recipe"]["epochs"] == 1
+    same, changed = table["tables"][0]["lines"]
+    assert changed["name"].endswith(", epochs 2, label_smoothing 0.1, from scratch")
+    assert len((tmp_path / "out" / "runs" / f"{same['key']}-seed-1" / "metrics.csv").read_text().splitlines()) == 2
+    folder = tmp_path / "out" / "runs" / f"{changed['key']}-seed-1"
+    assert len((folder / "metrics.csv").read_text().splitlines()) == 3
+    assert json.loads((folder / "config.json").read_text())["recipe"]["label_smoothing"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("suite", "line", "message"),
+    [
+        ("combine", "mixup=0.1", "--vary goes with the suite recipe, not with combine"),
+        ("recipe", "mixing=0.1", "unknown setting 'mixing'"),
+        ("recipe", "mixup", "expected KEY=VALUE, not 'mixup'"),
+        ("recipe", "mixup=a lot", "mixup"),
+    ],
+)
+def test_a_change_that_is_none_is_found_first(arguments, run, tmp_path, suite, line, message):
+    code, _, err = run(*[(suite if word == "combine" else word) for word in arguments], "--vary", line)
+    assert code == 2
+    assert message in err
+    assert not (tmp_path / "out").exists()

@@ -63,6 +63,8 @@ def published_for(variant: Variant) -> Published | None:
 
 def _what(variant: Variant) -> str:
     model = variant.model
+    if variant.settings:
+        return ""
     if not variant.pretrained:
         return "scratch" if model.attn == "none" else ""
     if model.attn == "none":

@@ -13,6 +13,7 @@ from recyclenet.data.folder import PhotoFolder, open_photo_folder
 from recyclenet.errors import RecycleNetError
 from recyclenet.evaluate import evaluate, load_model
 from recyclenet.models.summary import count_params
+from recyclenet.recipes import override
 from recyclenet.training.loop import train
 from recyclenet.training.progress import Watcher
 from recyclenet.training.run_folder import RunFolder
@@ -35,7 +36,8 @@ class Run:
     def config(self) -> TrainConfig:
         """What is trained."""
         pretrained = self.base.pretrained if self.variant.pretrained else "none"
-        return replace(self.base, model=self.variant.model, pretrained=pretrained, seed=self.seed)
+        recipe = override(self.base.recipe, dict(self.variant.settings))
+        return replace(self.base, model=self.variant.model, recipe=recipe, pretrained=pretrained, seed=self.seed)
 
 
 def result_file(out: Path, run: Run) -> Path:
@@ -74,14 +76,14 @@ def perform(run: Run, out: Path, device: str, watcher: Watcher) -> RunResult | N
         files,
         watcher,
         resume=files.config_file.exists(),
-        features=features_folder(out, run) if run.base.recipe.caches_features else None,
+        features=features_folder(out, run) if run.config.recipe.caches_features else None,
     )
     if trained.stopped_by is not None or trained.best is None:
         return None
     result = RunResult(
         variant=run.variant.key,
         seed=run.seed,
-        epochs=run.base.recipe.epochs,
+        epochs=run.config.recipe.epochs,
         best_epoch=int(trained.best["epoch"]),
         val_correct=int(trained.best["val_correct"]),
         val_total=int(trained.best["val_total"]),
@@ -97,8 +99,8 @@ def perform(run: Run, out: Path, device: str, watcher: Watcher) -> RunResult | N
 
 
 def features_folder(out: Path, run: Run) -> Path:
-    """Features of the frozen stages: the same for every variant of one architecture and seed."""
-    return out / "features" / f"{run.variant.model.arch}-seed-{run.seed}"
+    """Features of the frozen stages: one folder for all variants of one architecture, seed and recipe."""
+    return out / "features" / (run.key if run.variant.settings else f"{run.variant.model.arch}-seed-{run.seed}")
 
 
 def environments(out: Path, runs: Iterable[Run]) -> dict[str, str]:

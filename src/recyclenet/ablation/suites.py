@@ -1,9 +1,10 @@
-"""What is compared with what: the original's four tables, with the rows that make them fair."""
+"""What is compared with what: the original's four tables, with the rows that make them fair, and recipes."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from recyclenet.config import RESNETS, ModelConfig, Scalar
+from recyclenet.config import RESNETS, ModelConfig, Recipe, Scalar
 from recyclenet.errors import RecycleNetError
 from recyclenet.strict import choices
 
@@ -12,10 +13,14 @@ _NAMES = {"none": "no attention", "se": "SE", "cbam": "CBAM", "recyclenet": "Rec
 
 @dataclass(frozen=True)
 class Variant:
-    """A network and its start: one line of a table. `pretrained` is false for training from scratch."""
+    """A network, its start and its training: one line of a table.
+
+    `pretrained` is false for training from scratch; `settings` are those that differ from the ablation's recipe.
+    """
 
     model: ModelConfig
     pretrained: bool = True
+    settings: tuple[tuple[str, Scalar], ...] = ()
 
     @property
     def key(self) -> str:
@@ -26,7 +31,9 @@ class Variant:
             parts.append(model.attn_at)
         if model.attn == "recyclenet":
             parts.append("-".join(model.gates) if len(model.gates) == 1 else model.combine)
-        return "-".join([*parts, "" if self.pretrained else "scratch"]).rstrip("-")
+        parts += [f"{name}-{value}" for name, value in self.settings]
+        # A setting's value becomes part of a folder's name.
+        return re.sub(r"[^\w.-]", "_", "-".join([*parts, "" if self.pretrained else "scratch"]).rstrip("-"))
 
     @property
     def name(self) -> str:
@@ -39,6 +46,7 @@ class Variant:
             name += f", {model.gates[0]} gate only"
         elif model.attn == "recyclenet":
             name += f", gates combined by {model.combine}"
+        name += "".join(f", {setting} {value}" for setting, value in self.settings)
         return name if self.pretrained else f"{name}, from scratch"
 
 
@@ -53,6 +61,21 @@ class Table:
 
 
 SUITES = ("pretraining", "modules", "gates", "combine", "paper")
+RECIPE = "recipe"  # the suite of `recipe_tables`
+
+
+LEVERS: dict[str, Scalar] = {
+    "start": "fresh",
+    "keep": 0.0,
+    "head_lr_scale": 1.0,
+    "warmup": 0.0,
+    "label_smoothing": 0.0,
+    "mixup": 0.0,
+    "ema_decay": 0.0,
+    "augment": "paper",
+    "surfaces": 0.0,
+}
+"""What a recipe can do without, and the value that is without it."""
 
 
 def suite_tables(
@@ -78,7 +101,7 @@ def suite_tables(
         RecycleNetError: unknown suite, or one about the start for a recipe that keeps it.
     """
     if suite not in SUITES:
-        raise RecycleNetError(f"unknown suite {suite!r}; {choices(suite, SUITES)}")
+        raise RecycleNetError(f"unknown suite {suite!r}; {choices(suite, (*SUITES, RECIPE))}")
     if suite in ("pretraining", "paper") and not whole_network:
         raise RecycleNetError(
             f"the suite {suite!r} needs a recipe that trains whole networks: --recipe paper, or "
@@ -91,6 +114,33 @@ def suite_tables(
         for arch in dict.fromkeys(archs)
     ]
     return tables if whole_network else [_without_blocks(table) for table in tables]
+
+
+def recipe_tables(
+    recipe: Recipe,
+    archs: Sequence[str],
+    arch_args: Mapping[str, Scalar],
+    changes: Sequence[Mapping[str, Scalar]] = (),
+    *,
+    pretrained: bool = True,
+) -> list[Table]:
+    """A recipe beside itself with something else in it, trained with RecycleNet's attention at the end.
+
+    Args:
+        recipe: the baseline.
+        archs: a table each.
+        arch_args: passed to every backbone.
+        changes: the settings that differ, a line each; without any, each of the recipe's own levers in turn is
+            taken away.
+        pretrained: as in `suite_tables`.
+    """
+    lines = changes or [{name: off} for name, off in LEVERS.items() if getattr(recipe, name) != off]
+    tables = []
+    for arch in dict.fromkeys(archs):
+        whole = Variant(ModelConfig(arch=arch, attn="recyclenet", arch_args=dict(arch_args)), pretrained)
+        variants = [replace(whole, settings=tuple(line.items())) for line in lines]
+        tables.append(Table(f"The recipe {recipe.name}, changed", arch, whole, (whole, *variants)))
+    return tables
 
 
 def _without_blocks(table: Table) -> Table:

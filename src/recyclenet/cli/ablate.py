@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from recyclenet.ablation.published import TEST_PHOTOS
-from recyclenet.ablation.suites import SUITES, suite_tables
+from recyclenet.ablation.suites import RECIPE, SUITES, Table, recipe_tables, suite_tables
 from recyclenet.cli.console import note, table_console
 from recyclenet.cli.model_options import ArchArg, three_numbers
-from recyclenet.config import ModelConfig, TrainConfig
+from recyclenet.config import ModelConfig, Scalar, TrainConfig
 from recyclenet.errors import RecycleNetError
 from recyclenet.extras import require_extra
 from recyclenet.labels import TRASHNET_CLASSES
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 def ablate(
-    suite: Annotated[str, typer.Argument(help=f"What to compare: {', '.join(SUITES)} (all of them).")],
+    suite: Annotated[
+        str, typer.Argument(help=f"What to compare: {', '.join(SUITES)} (all of these), or the settings of a {RECIPE}.")
+    ],
     data: Annotated[Path, typer.Option(help="The data folder, split.")],
     out: Annotated[Path, typer.Option(help="The ablation's folder: runs and results.")],
     arch: Annotated[
@@ -44,6 +46,14 @@ def ablate(
     std: Annotated[str | None, typer.Option(help="Input standard deviation, likewise.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any other setting, e.g. recipe.mixup=0. May be repeated.")
+    ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For the suite recipe: what one more line has otherwise, e.g. mixup=0 or epochs=40,lr=1e-3. May be "
+            "repeated.",
+            show_default="the recipe without each of its levers",
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes that decode photos, for each run.")] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")] = "auto",
@@ -69,13 +79,7 @@ def ablate(
     changes = {key: value for key, value in given.items() if value is not None} | settings
     start = TrainConfig(str(data), ModelConfig(), load_recipe(recipe), pretrained, workers=workers, device=device)
     base = override(start, changes)
-    tables = suite_tables(
-        suite,
-        arch or ["resnet18"],
-        parse_assignments(arch_arg or ()),
-        pretrained=pretrained != "none",
-        whole_network=not base.recipe.needs_pretrained,
-    )
+    tables = _tables(suite, arch or ["resnet18"], parse_assignments(arch_arg or ()), vary or [], base)
 
     from recyclenet.ablation.queue import run_queue
     from recyclenet.ablation.report import to_json, write_report
@@ -145,6 +149,19 @@ def ablate(
     if not complete:
         note(f"stopped; every finished run is kept. Go on with:\n  {shlex.join(['recyclenet', *sys.argv[1:]])}")
         raise typer.Exit(130)
+
+
+def _tables(
+    suite: str, archs: list[str], arch_args: dict[str, Scalar], vary: list[str], base: TrainConfig
+) -> list[Table]:
+    pretrained = base.pretrained != "none"
+    if suite == RECIPE:
+        lines = [parse_assignments(line.split(",")) for line in vary]
+        return recipe_tables(base.recipe, archs, arch_args, lines, pretrained=pretrained)
+    if vary:
+        raise RecycleNetError(f"--vary goes with the suite {RECIPE}, not with {suite}")
+    whole = not base.recipe.needs_pretrained
+    return suite_tables(suite, archs, arch_args, pretrained=pretrained, whole_network=whole)
 
 
 def _print(filled: "list[FilledTable]") -> None:
