@@ -100,6 +100,12 @@ def test_runs_on_different_photos_claim_neither(tmp_path, two):
     assert description.training == {"mixed": "0.5 × best (seed 1, epoch 7) + 0.5 × c.safetensors (seed ?, epoch ?)"}
 
 
+def test_runs_at_different_sizes_take_the_view_of_the_first(tmp_path, two):
+    larger = saved(tmp_path / "c.safetensors", 3, preprocess=PreprocessSpec(img_size=64, resize=64))
+    for parts, view in (((two[0], larger), DESCRIPTION.preprocess), ((larger, two[0]), PreprocessSpec(64, 64))):
+        assert mix([(part, 1) for part in parts], tmp_path / "soup.safetensors").preprocess == view
+
+
 def test_what_a_run_needs_to_go_on_is_left_behind(tmp_path, two):
     first = read_checkpoint(two[0])
     state = TrainState({"optimizer.0.step": torch.ones(1)}, {"epoch": 3})
@@ -112,7 +118,8 @@ def test_what_a_run_needs_to_go_on_is_left_behind(tmp_path, two):
     ("changes", "named"),
     [
         ({"classes": ("glass", "paper", "metal")}, "classes"),
-        ({"preprocess": PreprocessSpec(img_size=32, resize=40)}, "preprocess"),
+        ({"preprocess": PreprocessSpec(img_size=32, resize=36, mean=(0.4,) * 3)}, "mean"),
+        ({"preprocess": PreprocessSpec(img_size=32, resize=36, std=(0.4,) * 3)}, "std"),
         ({"model": replace(DESCRIPTION.model, attn="se")}, "model"),
         ({"model": replace(DESCRIPTION.model, drop_rate=0.1), "classes": ("a", "b", "c")}, "model, classes"),
     ],

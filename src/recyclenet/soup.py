@@ -26,11 +26,12 @@ def mix(parts: Sequence[tuple[Path, float]], out: Path) -> ModelDescription:
 
     Args:
         parts: files and their shares; shares are divided by their sum.
-        out: the checkpoint to write; it makes no claim about its accuracy.
+        out: the checkpoint to write; it makes no claim about its accuracy, and has the first part's view: runs may
+            have gone on from each other at another size.
 
     Raises:
         RecycleNetError: fewer than two files, a file that is no checkpoint, shares that make no mean, or networks,
-            classes or preprocessing that differ.
+            classes or input statistics that differ.
     """
     if len(parts) < 2:
         raise RecycleNetError(f"a mean needs two checkpoints or more, not {len(parts)}")
@@ -67,11 +68,9 @@ def _mean(tensors: Sequence[torch.Tensor], shares: Sequence[float]) -> torch.Ten
 
 def _check_alike(first: Checkpoint, other: Checkpoint, first_path: Path, path: Path) -> None:
     """Raises RecycleNetError for two networks whose weights cannot be averaged one by one."""
-    different = [
-        what
-        for what in ("model", "classes", "preprocess")
-        if getattr(first.description, what) != getattr(other.description, what)
-    ]
+    one, two = first.description, other.description
+    different = [what for what in ("model", "classes") if getattr(one, what) != getattr(two, what)]
+    different += [what for what in ("mean", "std") if getattr(one.preprocess, what) != getattr(two.preprocess, what)]
     shapes, other_shapes = (
         {name: tensor.shape for name, tensor in checkpoint.weights.items()} for checkpoint in (first, other)
     )
