@@ -107,7 +107,7 @@ def _train(options: argparse.Namespace, folder: PhotoFolder, device: str) -> int
 
     with joined() as team, ExitStack() as held:
 
-        def open_run() -> tuple[RunFolder, TrainConfig]:
+        def open_run() -> "tuple[RunFolder, TrainConfig]":
             save_dir = make_folder(options.save_dir)
             held.enter_context(lock_folder(save_dir))
             return _open_run(save_dir, create_config(options, device), options, folder)
