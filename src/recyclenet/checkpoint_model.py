@@ -6,24 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from recyclenet.checkpoint import load_classifier
 from recyclenet.description import ModelDescription
-from recyclenet.models.classifier import Classifier
 from recyclenet.training.device import choose_compute
-
-
-class _LogitsAndFeatures(nn.Module):
-    """Both in one tensor, (N, K + C), which several GPUs can compute in parts."""
-
-    def __init__(self, model: Classifier) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits, _, features = self.model.forward_outputs(images)
-        return torch.cat([logits, features], dim=1)
 
 
 def load_checkpoint_model(
@@ -40,12 +26,11 @@ def load_checkpoint_model(
     """
     compute = choose_compute(device, channels_last=False)
     network, description = load_classifier(path)
-    whole = _LogitsAndFeatures(network).to(compute.device).eval()
+    network.to(compute.device).eval()
 
     def features_of(images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.inference_mode():
-            both = compute.forward(whole, compute.place(torch.from_numpy(images))).cpu().numpy()
-        logits, features = np.split(np.asarray(both, dtype=np.float32), [len(description.classes)], axis=1)
-        return logits, features
+            logits, _, features = network.forward_outputs(compute.place(torch.from_numpy(images)))
+        return logits.cpu().numpy(), features.cpu().numpy()
 
     return description, features_of

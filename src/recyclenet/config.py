@@ -74,6 +74,9 @@ class Recipe:
     train_size: int = 0  # side of the augmented views; 0: img_size. Crops enlarge items, so smaller views can suffice
     trained_stages: int = -1  # how many of the backbone's last stages learn, if it has more; -1: the whole backbone
     views: int = 1  # of each photo, whose features are computed once where stages stay as they are; 0: new each epoch
+    # Whose statistics batch norm computes with in training: each process's part of a batch, all processes' together, or
+    # those that the network came with, which then stay.
+    batch_norm: Literal["own", "synced", "frozen"] = "own"
     best_by: Literal["accuracy", "loss"] = "loss"  # on val; a few hundred photos order losses with less noise
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     channels_last: bool = True

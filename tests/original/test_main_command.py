@@ -190,7 +190,7 @@ def fake_epochs(monkeypatch, answer):
     """Epochs without their training and their photos: val's answers are `answer` for every photo."""
     monkeypatch.setattr(loop, "PhotoSource", lambda *_: type("Source", (), {"steps": 1}))
 
-    def train_epoch(self, source):
+    def train_epoch(self, source, updater):
         self.place.step, self.place.seen = 1, 1
 
     def predict(*_):

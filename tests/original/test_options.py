@@ -123,7 +123,7 @@ def test_without_a_gpu_it_says_so_and_goes_on(monkeypatch, capsys):
 def test_gpus_by_number(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert [choose_device(gpu) for gpu in ("0", "1", "0,1")] == ["cuda:0", "cuda:1", "cuda:0,1"]
+    assert [choose_device(gpu) for gpu in ("0", "1", "0,1")] == ["cuda:0", "cuda:1", "cuda"]
     with pytest.raises(RecycleNetError, match="has 2 GPUs"):
         choose_device("2")
     with pytest.raises(RecycleNetError, match="not 'first'"):

@@ -4,4 +4,5 @@ import matplotlib.figure  # noqa: F401
 import tensorboard  # noqa: F401
 
 import recyclenet.cli.train
-import recyclenet.training.loop  # noqa: F401
+import recyclenet.training.loop
+import recyclenet.training.update  # noqa: F401

@@ -13,7 +13,7 @@ from recyclenet.data.folder import open_photo_folder, split_photo_folder
 from recyclenet.errors import PhotoError, RecycleNetError
 from recyclenet.models.factory import create_classifier
 from recyclenet.models.stages import split_backbone
-from recyclenet.training import loop, objective
+from recyclenet.training import loop, objective, update
 from recyclenet.training.interrupt import StopRequest
 from recyclenet.training.progress import TrainProgress
 from recyclenet.training.run_folder import RunFolder
@@ -192,7 +192,7 @@ def test_a_gradient_that_is_no_number_reaches_no_checkpoint(config, tmp_path, mo
         loss = objective.loss_of(logits, shares, label_smoothing)
         return loss + torch.sqrt(loss - loss.detach()) if len(steps) == 7 else loss
 
-    monkeypatch.setattr(loop, "loss_of", poisoned)
+    monkeypatch.setattr(update, "loss_of", poisoned)
     with pytest.raises(RecycleNetError, match=r"gradient became nan in epoch 2.*last\.safetensors"):
         train(config, tmp_path / "run")
     kept = weights(tmp_path / "run" / "last.safetensors")
@@ -201,15 +201,15 @@ def test_a_gradient_that_is_no_number_reaches_no_checkpoint(config, tmp_path, mo
 
 def test_weights_that_are_no_numbers_reach_no_checkpoint(config, tmp_path, monkeypatch):
     """Batch statistics can overflow while loss and gradient are fine."""
-    original = loop._Run.train_step
+    original = update.Updater.update
 
-    def poisoned(self, *batch):
-        result = original(self, *batch)
-        if (self.place.epoch, self.place.step) == (1, 1):
+    def poisoned(self, inputs, targets, counts, updates):
+        result = original(self, inputs, targets, counts, updates)
+        if updates == 7:  # epoch 2, step 2
             next(buffer for name, buffer in self.model.named_buffers() if name.endswith("running_var")).fill_(torch.inf)
         return result
 
-    monkeypatch.setattr(loop._Run, "train_step", poisoned)
+    monkeypatch.setattr(update.Updater, "update", poisoned)
     with pytest.raises(RecycleNetError, match=r"running_var became nan before epoch 2, step 3: .*--resume --force"):
         train(replace(config, checkpoint_every=0.0), tmp_path / "run")
     kept = read_checkpoint(tmp_path / "run" / "last.safetensors")

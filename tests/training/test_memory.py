@@ -150,7 +150,7 @@ def test_keeping_holds_the_old_heads_answers(class_folders, tmp_path):
         out = tmp_path / f"keep-{keep}"
         train(config, out)
         model, _ = load_classifier(out / "last.safetensors")
-        source = PhotoSource(config, open_photo_folder(class_folders), create_spec(config), CPU, NO_LIMIT)
+        source = PhotoSource(config, open_photo_folder(class_folders), create_spec(config), NO_LIMIT)
         memory = remember(config, CPU)
         with torch.no_grad():
             drift[keep] = sum(float(memory.difference(*source.parts(model, x))) for x, _ in source.val_batches())

@@ -87,7 +87,7 @@ def test_the_head_is_fitted_to_the_pooled_features_and_nothing_else_changes(conf
     model = create_classifier(config.model, 3)
     load_pretrained(model.backbone, config.model, config.pretrained)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    source = PhotoSource(config, folder, create_spec(config), CPU, NO_LIMIT)
+    source = PhotoSource(config, folder, create_spec(config), NO_LIMIT)
     probe_head(model.train(), source, CPU, StopRequest())
     after = model.state_dict()
     assert {name for name in after if not torch.equal(after[name], before[name])} == {"head.weight", "head.bias"}
@@ -103,7 +103,7 @@ def test_the_head_is_fitted_to_the_pooled_features_and_nothing_else_changes(conf
 def test_a_stop_while_photos_are_seen_leaves_the_head_as_it_is(config):
     model = create_classifier(config.model, 3)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    source = PhotoSource(config, open_photo_folder(config.data), create_spec(config), CPU, NO_LIMIT)
+    source = PhotoSource(config, open_photo_folder(config.data), create_spec(config), NO_LIMIT)
     with pytest.raises(RunStopped):
         probe_head(model, source, CPU, StopAfter(0))
     assert same(model.state_dict(), before)

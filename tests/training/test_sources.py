@@ -61,7 +61,7 @@ def joined(batches):
 def test_photos_and_the_parts_that_they_go_through(config, trained_stages):
     config = replace(config, recipe=replace(RECIPE, trained_stages=trained_stages, views=0))
     model = model_of(config)
-    source = PhotoSource(config, open_photo_folder(config.data), create_spec(config), CPU, NO_LIMIT)
+    source = PhotoSource(config, open_photo_folder(config.data), create_spec(config), NO_LIMIT)
     for batches, split in ((source.plain_batches(), "train"), (source.val_batches(), "val")):
         inputs, targets = joined(batches)
         wanted, labels = evaluated(config, split)

@@ -101,15 +101,14 @@ def test_the_others_keep_their_places_and_views(lenient, class_folders):
     """What a batch is made of does not depend on what else could be read."""
     folder = open_photo_folder(class_folders)
     spec = loop.create_spec(lenient)
-    compute = loop.choose_compute("cpu")
 
     def batches():
         notes = Unreadable({}, 1.0, 51, lambda _: None)
-        return list(PhotoSource(lenient, folder, spec, compute, notes).train_batches(1, 0))
+        return list(PhotoSource(lenient, folder, spec, notes).train_batches(1, 0))
 
     before = batches()
     names = {record.path: place for place, record in enumerate(folder.split("train"))}
-    order = PhotoSource(lenient, folder, spec, compute, Unreadable({}, 1.0, 51, print))._order(1)
+    order = PhotoSource(lenient, folder, spec, Unreadable({}, 1.0, 51, print))._order(1)
     (lost,) = broken(lenient, "train", [4])
     number = next(n for n, batch in enumerate(order) if names[lost] in batch)
     place = order[number].index(names[lost])
@@ -124,8 +123,7 @@ def test_a_batch_of_which_one_photo_is_left_is_passed_over(lenient, tmp_path, mo
     """Batch norm has nothing to say of one photo."""
     config = replace(lenient, recipe=replace(SHORT, batch_size=3, epochs=1), max_unreadable=1.0)  # noqa: F811
     folder, everything = open_photo_folder(config.data), Unreadable({}, 1.0, 51, print)
-    compute = loop.choose_compute("cpu")
-    order = PhotoSource(config, folder, loop.create_spec(config), compute, everything)._order(0)
+    order = PhotoSource(config, folder, loop.create_spec(config), everything)._order(0)
     broken(config, "train", [*order[0][:2], *order[1]])
     sizes = []
 

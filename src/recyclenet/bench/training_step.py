@@ -101,7 +101,7 @@ class _Trained:
             placed = self.compute.place(images)
             mixed, shares = mix_pairs(placed, targets, int(self.model.head.out_features), self.recipe.mixup)  # type: ignore[union-attr, arg-type]
             with self.compute.autocast():
-                logits = self.compute.forward(self.model, mixed)
+                logits = self.model(mixed)
             loss = loss_of(logits, shares, self.recipe.label_smoothing)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]

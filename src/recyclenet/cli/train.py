@@ -1,11 +1,12 @@
 """recyclenet train."""
 
 import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -31,6 +32,9 @@ from recyclenet.recipes import load_recipe, override, parse_assignments
 if TYPE_CHECKING:
     from recyclenet.data.folder import PhotoFolder
     from recyclenet.training.run_folder import RunFolder
+    from recyclenet.training.team import Team
+
+T = TypeVar("T")
 
 
 def train(
@@ -76,9 +80,19 @@ def train(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same run.", show_default="1234")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that decode photos.", show_default="2")] = None,
-    device: Annotated[
-        str | None, typer.Option(help="auto, cpu, cuda, cuda:1, cuda:0,1, …", show_default="auto")
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, …", show_default="auto")] = None,
+    gpus: Annotated[str | None, typer.Option(help="Train on several GPUs of this machine, as in 0,1.")] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Train in several processes on this machine, each with a GPU of its own where --device says cuda or "
+            "there are any, else on the CPU.",
+        ),
     ] = None,
+    scale_lr: Annotated[
+        bool, typer.Option("--scale-lr", help="Learn faster by as much as --batch-size is greater than the recipe's.")
+    ] = False,
     checkpoint_every: Annotated[
         float | None,
         typer.Option(
@@ -93,6 +107,11 @@ def train(
 ) -> None:
     """Train a classifier on folders of photos, one folder a class."""
     require_extra("train", "training")
+    from recyclenet.training.launch import choose_start, run_together
+
+    start = choose_start(gpus, processes, device)
+    if start.processes > 1:
+        raise typer.Exit(run_together(start.processes, ["-m", "recyclenet", *sys.argv[1:]], start.variables))
     model = model_changes(arch, attn, attn_at, gates, combine, rd_ratio, kernel_size, arch_arg)
     given: dict[str, Any] = {
         "data": None if data is None else str(data),
@@ -109,41 +128,68 @@ def train(
         "std": three_numbers(std, "std"),
         "seed": seed,
         "workers": workers,
-        "device": device,
+        "device": start.device,
         "checkpoint_every": checkpoint_every,
     }
     changes = {key: value for key, value in given.items() if value is not None} | parse_assignments(set_ or ())
 
+    from recyclenet.training.join import joined
     from recyclenet.training.loop import train as run_training
     from recyclenet.training.progress import TrainProgress
-    from recyclenet.training.run_folder import RunFolder
-    from recyclenet.training.settings import check_settings
 
-    if force and not resume:
-        raise RecycleNetError("--force goes with --resume: a new run has nothing that could have changed")
-    if resume:
-        run = RunFolder(_required(out, "--resume needs --out, the folder of the run to go on with"))
-        config = _resumed(run, changes, recipe, force)
-    else:
-        _required(data, "--data is missing: the folder with your photos, one folder a class")
-        config = override(_base(init, recipe), changes)
-        name = f"{config.model.arch}-{config.model.attn}-{config.recipe.name}-{config.seed}"
-        run = RunFolder(out or Path("runs", name))
-    check_settings(config)
-    with _split_folder(config.data, run) as folder, TrainProgress(Console(stderr=True)) as progress:
-        result = run_training(config, folder, run, progress, resume=resume, force=force)
+    with joined() as team:
+        run, config = team.by_lead(lambda: _settle(out, changes, init, recipe, scale_lr, resume, force))
+        with (
+            _split_folder(config.data, run, team) as folder,
+            TrainProgress(Console(stderr=True, quiet=not team.leads)) as progress,
+        ):
+            result = run_training(config, folder, run, progress, resume=resume, force=force, team=team)
     if result.stopped_by is not None:
-        note(
-            f"stopped after {result.epochs_done} whole epochs; everything is kept. Go on with:\n"
-            f"  recyclenet train --resume --out {shlex.quote(str(run.path))}"
-        )
+        if team.leads:
+            note(
+                f"stopped after {result.epochs_done} whole epochs; everything is kept. Go on with:\n"
+                f"  recyclenet train --resume --out {shlex.quote(str(run.path))}"
+            )
         raise typer.Exit(128 + result.stopped_by)
-    if result.best is not None:
+    if result.best is not None and team.leads:
         best = result.best
         typer.echo(
             f"best: epoch {best['epoch']:.0f}, val {best['val_correct']:.0f}/{best['val_total']:.0f} "
             f"({100 * best['val_accuracy']:.1f} %), {run.best}; {result.seconds / 60:.1f} minutes in all"
         )
+
+
+def _settle(
+    out: Path | None,
+    changes: dict[str, Any],
+    init: Path | None,
+    recipe: str | None,
+    scale_lr: bool,
+    resume: bool,
+    force: bool,
+) -> "tuple[RunFolder, TrainConfig]":
+    """Where the run is, and what it is."""
+    from recyclenet.training.run_folder import RunFolder
+    from recyclenet.training.settings import check_settings
+
+    if force and not resume:
+        raise RecycleNetError("--force goes with --resume: a new run has nothing that could have changed")
+    if scale_lr and resume:
+        raise RecycleNetError("--scale-lr is for a new run: with --resume say --lr")
+    if resume:
+        run = RunFolder(_required(out, "--resume needs --out, the folder of the run to go on with"))
+        config = _resumed(run, changes, recipe, force)
+    else:
+        _required(changes.get("data"), "--data is missing: the folder with your photos, one folder a class")
+        fresh = _base(init, recipe)
+        config = override(fresh, changes)
+        if scale_lr:  # https://arxiv.org/abs/1706.02677
+            lr = config.recipe.lr * config.recipe.batch_size / fresh.recipe.batch_size
+            config = override(config, {"recipe.lr": lr})
+        name = f"{config.model.arch}-{config.model.attn}-{config.recipe.name}-{config.seed}"
+        run = RunFolder(out or Path("runs", name))
+    check_settings(config)
+    return run, config
 
 
 def _base(init: Path | None, recipe: str | None) -> TrainConfig:
@@ -172,25 +218,30 @@ def _resumed(run: "RunFolder", changes: dict[str, Any], recipe: str | None, forc
 
 
 @contextmanager
-def _split_folder(data: str, run: "RunFolder") -> "Iterator[PhotoFolder]":
+def _split_folder(data: str, run: "RunFolder", team: "Team") -> "Iterator[PhotoFolder]":
     """The data folder, split; a run that does not get as far as to begin leaves no new split behind."""
+    folder, new_split = team.by_lead(lambda: _opened(data))
+    try:
+        yield folder
+    finally:
+        if new_split is not None and team.leads and not run.config_file.exists():
+            new_split.unlink(missing_ok=True)
+
+
+def _opened(data: str) -> "tuple[PhotoFolder, Path | None]":
+    """The folder, and the split that was written for it if it had none."""
     from recyclenet.data.folder import open_photo_folder, split_photo_folder
 
     folder = open_photo_folder(data)
     if folder.is_split:
-        yield folder
-        return
+        return folder, None
     folder = split_photo_folder(data)
     file = folder.root / "splits.csv"
     note(f"{data} had no split: wrote {file} (70/13/17, seed 1234)")
-    try:
-        yield folder
-    finally:
-        if not run.config_file.exists():
-            file.unlink(missing_ok=True)
+    return folder, file
 
 
-def _required(value: Path | None, message: str) -> Path:
+def _required(value: T | None, message: str) -> T:
     if value is None:
         raise RecycleNetError(message)
     return value

@@ -41,7 +41,7 @@ class FeatureCache:
         Returns:
             (n, C, h, w) float16; backed by the file, so that memory holds no more than what is in use.
         """
-        path = self.folder / f"{name}.safetensors"
+        path = self._path(name)
         unreadable = {} if unreadable is None else unreadable
         if not self._is_current(path):
             make_folder(self.folder)
@@ -54,6 +54,10 @@ class FeatureCache:
             unreadable |= json.loads((opened.metadata() or {}).get("unreadable", "{}"))
         return cast(Tensor, features)
 
+    def has(self, name: str) -> bool:
+        """Whether the disk has a view that is current."""
+        return self._is_current(self._path(name))
+
     def remove(self) -> None:
         """Deletes the files: they are large, and of no use when the run is done."""
         if self.folder.is_dir():
@@ -62,6 +66,9 @@ class FeatureCache:
                 path.unlink()
             with suppress(OSError):  # what somebody else put there stays, and so does the folder
                 self.folder.rmdir()
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.safetensors"
 
     def _is_current(self, path: Path) -> bool:
         try:

@@ -4,6 +4,24 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
+class BatchDropout(nn.Dropout):
+    """Drop-out that draws for a whole batch where its input is a part of one, and drops what it would in the whole."""
+
+    _rows: slice | None = None
+    _total = 0
+
+    def take_part(self, rows: slice, total: int) -> None:
+        """From here on inputs are these rows of a batch of `total`."""
+        self._rows, self._total = rows, total
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (n, …) → the same shape."""
+        if self._rows is None or not self.training or self.p == 0:
+            return super().forward(features)
+        drawn = functional.dropout(features.new_ones((self._total, *features.shape[1:])), self.p)
+        return features * drawn[self._rows]
+
+
 class Classifier(nn.Module):
     """A convolutional classifier whose head is linear on pooled features.
 
@@ -26,7 +44,7 @@ class Classifier(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.attention = attention or nn.Identity()
-        self.drop = nn.Dropout(drop_rate)
+        self.drop = BatchDropout(drop_rate)
         self.head = nn.Linear(num_features, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -5,22 +5,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from recyclenet.errors import RecycleNetError
 
 
 @dataclass(frozen=True)
 class Compute:
-    """A device, whether forward passes run in bfloat16, and the memory layout of images.
-
-    With several `gpus`, `device` is the first of them: it holds the weights.
-    """
+    """A device, whether forward passes run in bfloat16, and the memory layout of images."""
 
     device: torch.device
     bf16: bool
     channels_last: bool
-    gpus: tuple[int, ...] = ()
 
     @property
     def layout(self) -> torch.memory_format:
@@ -35,18 +31,8 @@ class Compute:
         """Moves a batch (N, C, H, W) to the device, in the chosen layout."""
         return inputs.to(self.device, non_blocking=True, memory_format=self.layout)
 
-    def forward(self, model: nn.Module, inputs: Tensor) -> Tensor:
-        """Inputs (N, …) through a module → outputs (N, …), of which each of several GPUs computes a part.
-
-        Batch norm then has the statistics of each part alone, and remembers those of the first GPU's.
-        """
-        if len(self.gpus) < 2:
-            return model(inputs)  # type: ignore[no-any-return]
-        return nn.parallel.data_parallel(model, inputs, self.gpus)
-
     def __str__(self) -> str:
-        where = f"cuda:{','.join(map(str, self.gpus))}" if self.gpus else self.device
-        return f"{where}, {'bf16' if self.bf16 else 'fp32'}{', channels_last' if self.channels_last else ''}"
+        return f"{self.device}, {'bf16' if self.bf16 else 'fp32'}{', channels_last' if self.channels_last else ''}"
 
 
 def choose_compute(
@@ -54,35 +40,23 @@ def choose_compute(
 ) -> Compute:
     """Resolves "auto": a CUDA device if there is one; bfloat16 where the hardware computes in it.
 
-    "cuda:0,1" names several GPUs.
-
     Raises:
         RecycleNetError: a device that this machine does not have.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    gpus = _several_gpus(device)
+    _, _, numbers = device.partition(":")
+    if "," in numbers:
+        raise RecycleNetError(f"{device!r} is more than one device: train on several GPUs with --gpus {numbers}")
     try:
-        chosen, *others = [torch.device("cuda", gpu) for gpu in gpus] or [torch.device(device)]
-        for one in (chosen, *others):
-            torch.zeros(1, device=one)
+        chosen = torch.device(device)
+        torch.zeros(1, device=chosen)
     # torch reports a missing device by errors of several kinds, from RuntimeError to AssertionError.
     except Exception as error:
         reason = str(error).splitlines()[0][:120]
         raise RecycleNetError(f"the device {device!r} cannot be used ({reason}); try the device cpu") from error
     bf16 = precision == "bf16" or (precision == "auto" and _computes_in_bf16(chosen))
-    return Compute(chosen, bf16, channels_last, gpus)
-
-
-def _several_gpus(device: str) -> tuple[int, ...]:
-    """The numbers in "cuda:0,1"; empty where a device is one."""
-    kind, _, numbers = device.partition(":")
-    if "," not in numbers:
-        return ()
-    gpus = numbers.split(",")
-    if kind != "cuda" or not all(gpu.isdecimal() for gpu in gpus) or len(set(gpus)) < len(gpus):
-        raise RecycleNetError(f"several GPUs are named by different numbers, as in cuda:0,1, not {device!r}")
-    return tuple(map(int, gpus))
+    return Compute(chosen, bf16, channels_last)
 
 
 def _computes_in_bf16(device: torch.device) -> bool:

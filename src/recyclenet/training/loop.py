@@ -6,13 +6,12 @@ a run that was stopped goes on with the batches, augmentations and drop-out that
 
 import math
 import time
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from timm.layers import convert_sync_batchnorm
 from torch.utils.tensorboard import SummaryWriter
 
 import recyclenet
@@ -29,25 +28,26 @@ from recyclenet.lock import lock_folder
 from recyclenet.metrics import accuracy_counts, mean_nll
 from recyclenet.models.classifier import Classifier
 from recyclenet.models.factory import create_classifier
-from recyclenet.models.pretrained import load_pretrained
 from recyclenet.models.stages import split_backbone
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.tensor_file import digest_tensors
 from recyclenet.training.device import Compute, choose_compute
 from recyclenet.training.interrupt import RunStopped, StopRequest
 from recyclenet.training.memory import Memory, remember
-from recyclenet.training.objective import loss_of, mix_pairs
 from recyclenet.training.optim import lr_factor, set_lr
 from recyclenet.training.place import Place
 from recyclenet.training.probe import probe_head
 from recyclenet.training.progress import Step, Watcher
 from recyclenet.training.resume import Found, find_checkpoint, origin
 from recyclenet.training.run_folder import Row, RunFolder
-from recyclenet.training.settings import check_data, check_settings, create_spec
+from recyclenet.training.settings import check_data, check_settings, check_team, create_spec
 from recyclenet.training.sources import PhotoSource, Source, compute_features
-from recyclenet.training.start import read_start, start_from
+from recyclenet.training.start import load_start, starts_with_head
 from recyclenet.training.state import create_learner
+from recyclenet.training.team import ALONE, Team
 from recyclenet.training.unreadable import Unreadable
+from recyclenet.training.update import Updater, set_training
+from recyclenet.training.validate import predict_logits
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,13 @@ def train(
     force: bool = False,
     start_epoch: int = 0,
     features: Path | None = None,
+    team: Team = ALONE,
 ) -> TrainResult:
     """Trains as configured, leaving everything in the run's folder.
+
+    In a team every process calls this with the same settings and photos; the first one alone writes. The batches are
+    the team's: what comes out is what one process would have made of them, apart from the order in which floats are
+    added, and from batch norm's statistics where those are each process's own.
 
     Args:
         config: resolved settings; with `resume`, those that the run was started with.
@@ -87,6 +92,7 @@ def train(
         start_epoch: epochs to leave out of a new run, as if they had been.
         features: a folder for the features of stages that stay as they are, shared by several runs and kept; by
             default one in the run's folder, removed at the end.
+        team: the processes that train together, of which this is one.
 
     Raises:
         RecycleNetError: settings, data, weights or checkpoint that do not fit each other; a folder that another
@@ -96,48 +102,34 @@ def train(
     check_settings(config)
     check_data(folder)
     if not resume:
-        out.check_new()
-    compute = choose_compute(config.device, config.recipe.precision, config.recipe.channels_last)
+        team.by_lead(out.check_new)
+    compute = choose_compute(team.device(config.device), config.recipe.precision, config.recipe.channels_last)
+    check_team(config.recipe, compute.device, team)
     spec = create_spec(config)
     torch.manual_seed(derive_seed(config.seed))
     model = create_classifier(config.model, len(folder.classes))
-    restarts = resume and out.has_checkpoint
-    memory = None
-    if config.recipe.keep:
-        if len(compute.gpus) > 1:
-            raise RecycleNetError("recipe.keep works on one device: choose one GPU, or --set recipe.keep=0")
-        memory = remember(config, compute)
-    if config.init and not restarts:
-        start = read_start(config.init, config.model)
-        came = "with its head" if start_from(model, start, folder.classes, config.init) else "but for its head"
-        watcher.note(f"starting from {config.init}, {came}")
-    elif config.pretrained != "none" and not restarts:
-        watcher.note(f"loading pretrained weights: {config.pretrained}")
-        watcher.note(f"pretrained: {load_pretrained(model.backbone, config.model, config.pretrained)}")
+    restarts = team.by_lead(lambda: resume and out.has_checkpoint)
+    with team.lead_first():
+        memory = remember(config, compute) if config.recipe.keep else None
+        if not restarts:
+            load_start(model, config, folder.classes, watcher.note)
     # Until here there is nothing to keep, and Ctrl-C just ends it.
-    with StopRequest() as stop, lock_folder(make_folder(out.path)):
-        if not resume:
-            out.create(config, folder)
-        remove_leftovers(out.path)
-        run = _Run(config, folder, out, model, memory, compute, spec, stop, watcher, features)
+    with ExitStack() as held:
+        stop = held.enter_context(StopRequest())
+
+        def open_folder() -> None:
+            held.enter_context(lock_folder(make_folder(out.path)))
+            if not resume:
+                out.create(config, folder)
+            remove_leftovers(out.path)
+
+        team.by_lead(open_folder)
+        run = _Run(config, folder, out, model, memory, compute, spec, stop, watcher, features, team)
         if restarts:
-            run.restore(find_checkpoint(out, config, folder, run.kept, force=force))
+            run.restore(team.by_lead(lambda: find_checkpoint(out, config, folder, run.kept, force=force)))
         else:
             run.place.epoch = start_epoch
         return run.go()
-
-
-def predict_logits(
-    source: Source, model: Classifier, compute: Compute
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Logits (n, K) and targets (n,) of the val split, in float32."""
-    model.eval()
-    logits, targets = [], []
-    with torch.inference_mode():
-        for inputs, target in source.val_batches():
-            logits.append(source.forward(model, compute.place(inputs)).float().cpu())
-            targets.append(target)
-    return torch.cat(logits).numpy(), torch.cat(targets).numpy()
 
 
 class _Run:
@@ -155,11 +147,15 @@ class _Run:
         stop: StopRequest,
         watcher: Watcher,
         features: Path | None,
+        team: Team,
     ) -> None:
         self.config, self.recipe, self.folder, self.out = config, config.recipe, folder, out
         self.memory, self.compute, self.spec, self.stop, self.watcher = memory, compute, spec, stop, watcher
-        self.features = features
+        self.features, self.team = features, team
         self.model = model.to(memory_format=compute.layout).to(compute.device)
+        team.copy_from_lead(self.model)
+        if self.recipe.batch_norm == "synced" and not team.alone:
+            self.model.backbone = convert_sync_batchnorm(self.model.backbone)
         self.frozen, _ = split_backbone(self.model.backbone, self.recipe.trained_stages)
         self.frozen.requires_grad_(False)
         self.learner = create_learner(self.model, self.recipe, attn_in_blocks=config.model.attn_in_blocks)
@@ -187,11 +183,12 @@ class _Run:
         self.place = found.place if found.keeps_epoch else found.place.restarted()
         if found.changed:
             self.watcher.note(f"this run goes on, but not as it was started: {'; '.join(found.changed)}")
-            self.out.write_config(self.config)
-            write_inventory(self.out.inventory, self.folder)
+            if self.team.leads:
+                self.out.write_config(self.config)
+                write_inventory(self.out.inventory, self.folder)
         else:
             self.fingerprint = found.checkpoint.description.data["fingerprint"]
-        if found.passed_over:
+        if found.passed_over and self.team.leads:
             self.watcher.note("going on from the checkpoint before it")
             self.out.go_back()
 
@@ -202,17 +199,18 @@ class _Run:
             self.tidy()
             return self.result()
         self.watcher.note(
-            f"training {self.config.model.arch} on {self.compute}: {len(self.folder.split('train'))} photos, "
-            f"{len(self.classes)} classes, {self.recipe.epochs} epochs"
+            f"training {self.config.model.arch} on {self.compute}{self.team}: "
+            f"{len(self.folder.split('train'))} photos, {len(self.classes)} classes, {self.recipe.epochs} epochs"
         )
         self.save_last()  # a stop at any time from here on finds something to resume from
         try:
             source = self.source()
+            updater = Updater(self.learner, source, self.memory, self.compute, self.team, self._check_number)
             if self.place.updates == 0 and (self.recipe.start == "probe" or self.config.init):
                 self.start(source)
-            with SummaryWriter(self.out.tensorboard, purge_step=self.place.epoch + 1) as board:
+            with self.board() as board:
                 while self.place.epoch < self.recipe.epochs:
-                    self.train_epoch(source)
+                    self.train_epoch(source, updater)
                     self.finish_epoch(source, board)
         except RunStopped:
             self.save_last()
@@ -222,6 +220,8 @@ class _Run:
 
     def tidy(self) -> None:
         """Removes what only a run that goes on would need; the last checkpoint stays."""
+        if not self.team.leads:
+            return
         self.out.before_last.unlink(missing_ok=True)
         if self.features is None:
             FeatureCache(self.out.features).remove()
@@ -231,11 +231,20 @@ class _Run:
         total = sum(len(self.folder.split(split)) for split in ("train", "val"))
         unreadable = Unreadable(self.place.unreadable, self.config.max_unreadable, total, self.watcher.note)
         if not self.recipe.caches_features:
-            return PhotoSource(self.config, self.folder, self.spec, self.compute, unreadable)
+            return PhotoSource(self.config, self.folder, self.spec, unreadable, self.team)
         cache = self.features or self.out.features
         clock = time.perf_counter()
         source = compute_features(
-            self.config, self.folder, self.spec, self.model, self.compute, cache, self.stop, self.watcher, unreadable
+            self.config,
+            self.folder,
+            self.spec,
+            self.model,
+            self.compute,
+            cache,
+            self.stop,
+            self.watcher,
+            unreadable,
+            self.team,
         )
         self.place.features += time.perf_counter() - clock
         return source
@@ -245,24 +254,24 @@ class _Run:
 
         With the recipe's "probe" the head is the best one for the features as they are, unless it came with `init`.
         """
-        init = self.config.init
-        has_head = init and read_start(init, self.config.model).description.classes == self.classes
-        if self.recipe.start == "probe" and not has_head:
+        if self.recipe.start == "probe" and not starts_with_head(self.config, self.classes):
             self.watcher.note("fitting the head to the features")
-            probe_head(self.model, source, self.compute, self.stop)
+            probe_head(self.model, source, self.compute, self.stop, self.team)
             if self.learner.ema is not None:
                 self.learner.ema.set(self.model)
-        save_checkpoint(self.out.start, self.deployed.state_dict(), self.describe(None))
+        if self.team.leads:
+            save_checkpoint(self.out.start, self.deployed.state_dict(), self.describe(None))
 
-    def train_epoch(self, source: Source) -> None:
+    def train_epoch(self, source: Source, updater: Updater) -> None:
         """The rest of the epoch, from the place on."""
         place, recipe = self.place, self.recipe
-        self.model.train()
-        self.frozen.eval()
+        set_training(self.model, self.frozen, recipe)
         clock = time.perf_counter()  # waiting for photos counts
         for inputs, targets in source.train_batches(place.epoch, place.step):
-            self.stop.check()
-            if len(targets) < min(2, recipe.batch_size):  # the others could not be read; statistics of one mean nothing
+            self.team.check(self.stop)
+            counts = self.team.counts(len(targets))
+            photos = sum(counts)
+            if photos < min(2, recipe.batch_size):  # the others could not be read; statistics of one mean nothing
                 place.step += 1
                 continue
             waited = time.perf_counter() - clock
@@ -270,10 +279,10 @@ class _Run:
             torch.manual_seed(derive_seed(self.config.seed, place.epoch, place.step, 2))
             factor = lr_factor(recipe, place.epoch + place.step / source.steps)
             set_lr(self.learner.optimizer, factor)
-            loss, correct = self.train_step(source, inputs, targets)
+            loss, correct = updater.update(inputs, targets, counts, place.updates)
+            place.updates += 1
             seconds = time.perf_counter() - clock
             clock += seconds
-            photos = len(targets)
             step = Step(place.epoch, place.step, recipe.epochs, source.steps, loss, correct, photos, seconds, waited)
             place.step += 1
             place.seen += photos
@@ -287,33 +296,6 @@ class _Run:
         if not place.seen:
             raise RecycleNetError(f"no photo of {self.config.data} could be trained on in epoch {place.epoch + 1}")
 
-    def train_step(self, source: Source, inputs: Tensor, targets: Tensor) -> tuple[float, int]:
-        """One update; returns the mean loss of the batch and how many of it were answered right before the update."""
-        inputs, targets = self.compute.place(inputs), targets.to(self.compute.device)
-        mixed, shares = mix_pairs(inputs, targets, len(self.classes), self.recipe.mixup)
-        with self.compute.autocast():
-            if self.memory is None:
-                logits = source.forward(self.model, mixed)
-            else:
-                lowered, features = source.parts(self.model, mixed)
-                logits = self.model.forward_head(features)
-                moved = self.memory.difference(lowered, features)
-        loss = loss_of(logits, shares, self.recipe.label_smoothing)
-        if self.memory is not None:
-            loss = loss + self.recipe.keep * moved
-        value = float(loss.detach())
-        self._check_number("loss", value)
-        self.learner.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        # Before the weights change: a stop right after this step would keep them.
-        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
-        self._check_number("gradient", float(torch.nn.utils.get_total_norm(gradients)))
-        self.learner.optimizer.step()
-        self.place.updates += 1
-        if self.learner.ema is not None:
-            self.learner.ema.update(self.model, step=self.place.updates)
-        return value, int((logits.detach().argmax(dim=1) == targets).sum())
-
     def _check_number(self, what: str, value: float, when: str = "in") -> None:
         if not math.isfinite(value):
             raise RecycleNetError(
@@ -321,10 +303,16 @@ class _Run:
                 f"lower --lr in a new run, or with --resume --force from the checkpoint before it, {self.out.last}"
             )
 
-    def finish_epoch(self, source: Source, board: SummaryWriter) -> None:
+    def board(self) -> AbstractContextManager[SummaryWriter | None]:
+        """TensorBoard's file, of the process that writes."""
+        if not self.team.leads:
+            return nullcontext()
+        return SummaryWriter(self.out.tensorboard, purge_step=self.place.epoch + 1)
+
+    def finish_epoch(self, source: Source, board: SummaryWriter | None) -> None:
         """Validates, keeps the best, writes everything down."""
         place = self.place
-        logits, targets = predict_logits(source, self.deployed, self.compute)
+        logits, targets = predict_logits(source, self.deployed, self.compute, self.team)
         correct, total = accuracy_counts(logits, targets)
         val_loss = mean_nll(logits, targets)
         self._check_number("val loss", val_loss, "before")
@@ -342,12 +330,13 @@ class _Run:
         }
         is_best = place.best is None or self.rank(row) > self.rank(place.best)
         self.place = place.after(row, row if is_best else place.best)
-        if is_best:
-            save_checkpoint(self.out.best, self.deployed.state_dict(), self.describe(row))
-        self.out.write_history(self.place.history)
-        for name in ("lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy"):
-            board.add_scalar(name, row[name], place.epoch + 1)
-        board.flush()
+        if board is not None:
+            if is_best:
+                save_checkpoint(self.out.best, self.deployed.state_dict(), self.describe(row))
+            self.out.write_history(self.place.history)
+            for name in ("lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy"):
+                board.add_scalar(name, row[name], place.epoch + 1)
+            board.flush()
         self.save_last()  # at the end: what was killed before it is done once more, and comes out the same
         self.watcher.epoch(row, self.recipe.epochs, is_best)
 
@@ -365,11 +354,13 @@ class _Run:
         return order if self.recipe.best_by == "accuracy" else (order[1], order[0])
 
     def save_last(self) -> None:
-        """The deployable weights with all that `restore` needs; the checkpoint before it stays beside it.
+        """The deployable weights with all that `restore` needs, by the first process; the checkpoint before it stays.
 
         Raises:
             RecycleNetError: it cannot be written, or the weights are ruined; the last one stays as it is.
         """
+        if not self.team.leads:
+            return
         if (ruined := self.learner.not_finite()) is not None:
             self._check_number(f"tensor {ruined}", math.nan, "before")
         row = self.place.history[-1] if self.place.history else None

@@ -12,12 +12,13 @@ from recyclenet.models.classifier import Classifier
 from recyclenet.training.device import Compute
 from recyclenet.training.interrupt import StopRequest
 from recyclenet.training.sources import Source
+from recyclenet.training.team import ALONE, Team
 
 _DECAY = 0.2  # on standardised features: few photos, many channels
 _STEPS = 100
 
 
-def probe_head(model: Classifier, source: Source, compute: Compute, stop: StopRequest) -> None:
+def probe_head(model: Classifier, source: Source, compute: Compute, stop: StopRequest, team: Team = ALONE) -> None:
     """Fits the model's head, in place, to its pooled features of the train split.
 
     Raises:
@@ -28,14 +29,16 @@ def probe_head(model: Classifier, source: Source, compute: Compute, stop: StopRe
     pooled, targets = [], []
     with torch.inference_mode(), compute.autocast():
         for inputs, target in source.plain_batches():
-            stop.check()
+            team.check(stop)
             _, features = source.parts(model, compute.place(inputs))
-            pooled.append(model.attention(features).float().mean(dim=(2, 3)).cpu())
-            targets.append(target)
+            part, counts = model.attention(features).float().mean(dim=(2, 3)).cpu(), team.counts(len(target))
+            pooled.append(team.rows(part, counts))
+            targets.append(team.rows(target, counts))
     weight, bias = fit_linear(torch.cat(pooled).clone(), torch.cat(targets), model.head.out_features)
     with torch.no_grad():
         model.head.weight.copy_(weight)
         model.head.bias.copy_(bias)
+    team.copy_from_lead(model.head)  # the fit may differ in its last digits between machines
 
 
 def fit_linear(features: Tensor, targets: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:

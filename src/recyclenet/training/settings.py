@@ -2,12 +2,14 @@
 
 import torch
 
-from recyclenet.config import TrainConfig
+from recyclenet.config import Recipe, TrainConfig
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.errors import RecycleNetError
 from recyclenet.models.factory import create_classifier, pretrained_statistics
 from recyclenet.models.stages import check_split, split_backbone
 from recyclenet.preprocess import PreprocessSpec
+from recyclenet.training.team import Team
+from recyclenet.training.update import least_part
 
 
 def check_settings(config: TrainConfig) -> None:
@@ -51,6 +53,26 @@ def check_settings(config: TrainConfig) -> None:
             "could be kept; use a smaller recipe.trained_stages"
         )
     check_split(backbone, recipe.trained_stages)
+
+
+def check_team(recipe: Recipe, device: torch.device, team: Team) -> None:
+    """Finds out whether a batch can be divided among the processes that train together.
+
+    Raises:
+        RecycleNetError: it is too small, or batch norm's statistics cannot be synced on the device.
+    """
+    if team.alone:
+        return
+    if recipe.batch_size < team.size * least_part(recipe):
+        raise RecycleNetError(
+            f"a batch of {recipe.batch_size} photos is too small for {team.size} processes, each of which needs "
+            f"{least_part(recipe)} or more: a greater --batch-size (it is that of all processes together), or fewer "
+            "processes"
+        )
+    if recipe.batch_norm == "synced" and device.type != "cuda":
+        raise RecycleNetError(
+            "recipe.batch_norm=synced works on GPUs alone (torch has it for CUDA only): on the CPU choose own or frozen"
+        )
 
 
 def create_spec(config: TrainConfig) -> PreprocessSpec:

@@ -1,6 +1,6 @@
 """Where a run's batches come from: photos through the whole network, or cached features through its top."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from recyclenet.data.features import FeatureCache, gather
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.data.splits import PhotoRecord
 from recyclenet.data.transforms import create_transform, decode_side
-from recyclenet.errors import PhotoError
+from recyclenet.errors import PhotoError, RecycleNetError
 from recyclenet.models.classifier import Classifier
 from recyclenet.models.stages import split_backbone
 from recyclenet.preprocess import PreprocessSpec
@@ -23,6 +23,7 @@ from recyclenet.tensor_file import digest_tensors
 from recyclenet.training.device import Compute
 from recyclenet.training.interrupt import StopRequest
 from recyclenet.training.progress import Watcher
+from recyclenet.training.team import ALONE, Team
 from recyclenet.training.unreadable import Unreadable
 
 Batches = Iterator[tuple[Tensor, Tensor]]
@@ -31,7 +32,10 @@ _EVAL_BATCH = 64
 
 
 class Source(Protocol):
-    """Batches for training and validation, and the part of the network that they go through."""
+    """Batches for training and validation, and the part of the network that they go through.
+
+    Of every batch a process gets its part of the team's, which may be empty; all processes get the same number of them.
+    """
 
     @property
     def steps(self) -> int:
@@ -61,12 +65,12 @@ class PhotoSource:
         config: TrainConfig,
         folder: PhotoFolder,
         spec: PreprocessSpec,
-        compute: Compute,
         unreadable: Unreadable,
+        team: Team = ALONE,
     ) -> None:
         self._config = config
-        self._compute = compute
         self._unreadable = unreadable
+        self._team = team
         self._train = _dataset(config, folder, folder.split("train"), spec, config.recipe.augment)
         self._plain = _dataset(config, folder, folder.split("train"), spec, "none")
         self._val = _dataset(config, folder, folder.split("val"), spec, "none")
@@ -78,7 +82,7 @@ class PhotoSource:
 
     def forward(self, model: Classifier, inputs: Tensor) -> Tensor:
         """Images (N, 3, H, W) → logits (N, K)."""
-        return self._compute.forward(model, inputs)
+        return model(inputs)  # type: ignore[no-any-return]
 
     def parts(self, model: Classifier, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Images (N, 3, H, W) → what the lower stages make of them, and features (N, C, h, w)."""
@@ -102,16 +106,12 @@ class PhotoSource:
         return self._readable(dataset, in_order(len(dataset), _EVAL_BATCH), epoch=0)
 
     def _readable(self, dataset: PhotoDataset, batches: list[list[int]], epoch: int) -> Batches:
-        """The batches without photos that cannot be read: they keep their places, and lack these."""
-        names, unreadable = dataset.names, self._unreadable
-
-        def report(index: int, error: PhotoError) -> None:
-            unreadable.add(names[index], error)
-
-        loaded = photo_batches(dataset, batches, epoch=epoch, workers=self._config.workers, on_error=report)
+        """Own parts of the batches without photos that cannot be read: these are missing in their places."""
+        names, unreadable, team = dataset.names, self._unreadable, self._team
+        loaded = _parts(dataset, batches, epoch, self._config.workers, team, unreadable.add)
         for batch, (images, targets) in zip(batches, loaded, strict=True):
-            there = [place for place, index in enumerate(batch) if names[index] not in unreadable]
-            yield (images, targets) if len(there) == len(batch) else (images[there], targets[there])
+            there = [place for place, index in enumerate(team.part(batch)) if names[index] not in unreadable]
+            yield (images, targets) if len(there) == len(targets) else (images[there], targets[there])
 
     def _order(self, epoch: int) -> list[list[int]]:
         return epoch_batches(len(self._train), self._config.recipe.batch_size, seed=self._config.seed, epoch=epoch)
@@ -128,6 +128,7 @@ class FeatureSource:
     val_view: Tensor
     val_targets: Tensor
     val_readable: Tensor
+    team: Team = ALONE
 
     @cached_property
     def steps(self) -> int:
@@ -148,25 +149,24 @@ class FeatureSource:
         generator = torch.Generator().manual_seed(derive_seed(self.config.seed, epoch, 1))
         drawn = torch.randint(len(self.views), (len(self.targets),), generator=generator).tolist()
         for order in self._order(epoch)[start_step:]:
-            batch = [index for index in order if self.readable[index]]
+            batch = self.team.part([index for index in order if self.readable[index]])
             yield gather(self.views, [(drawn[index], index) for index in batch]), self.targets[batch]
 
     def plain_batches(self) -> Batches:
         """The evaluation view of the train split."""
-        return _in_batches(self.views[0], self.targets, self.readable)
+        return self._in_batches(self.views[0], self.targets, self.readable)
 
     def val_batches(self) -> Batches:
         """The evaluation view of the val split."""
-        return _in_batches(self.val_view, self.val_targets, self.val_readable)
+        return self._in_batches(self.val_view, self.val_targets, self.val_readable)
 
     def _order(self, epoch: int) -> list[list[int]]:
         return epoch_batches(len(self.targets), self.config.recipe.batch_size, seed=self.config.seed, epoch=epoch)
 
-
-def _in_batches(view: Tensor, targets: Tensor, readable: Tensor) -> Batches:
-    for order in in_order(len(targets), _EVAL_BATCH):
-        batch = [index for index in order if readable[index]]
-        yield view[batch].float(), targets[batch]
+    def _in_batches(self, view: Tensor, targets: Tensor, readable: Tensor) -> Batches:
+        for order in in_order(len(targets), _EVAL_BATCH):
+            batch = self.team.part([index for index in order if readable[index]])
+            yield view[batch].float(), targets[batch]
 
 
 def compute_features(
@@ -179,11 +179,15 @@ def compute_features(
     stop: StopRequest,
     watcher: Watcher,
     unreadable: Unreadable,
+    team: Team = ALONE,
 ) -> FeatureSource:
     """Runs every photo through the stages that stay as they are, once a view: the evaluation view, then augmented ones.
 
+    Each process computes its part; the first one writes the files, which all of them read.
+
     Raises:
         PhotoError: more photos cannot be read than may be.
+        RecycleNetError: another machine does not see the files.
         RunStopped: a stop was asked for; finished views are kept on disk.
     """
     lower, _ = split_backbone(model.backbone, config.recipe.trained_stages)
@@ -192,21 +196,38 @@ def compute_features(
     def view(name: str, dataset: PhotoDataset, epoch: int) -> Tensor:
         lost: dict[str, str] = {}  # of this view: its file says so to the runs that find it
 
-        def report(index: int, error: PhotoError) -> None:
-            lost[dataset.names[index]] = error.reason
-            unreadable.add(dataset.names[index], error)
+        def add(path: str, error: PhotoError) -> None:
+            lost[path] = error.reason
+            unreadable.add(path, error)
 
         def batches() -> Iterator[Tensor]:
             done = 0
             order = in_order(len(dataset), _EVAL_BATCH)
-            for images, _ in photo_batches(dataset, order, epoch=epoch, workers=config.workers, on_error=report):
-                stop.check()
+            for images, _ in _parts(dataset, order, epoch, config.workers, team, add):
+                team.check(stop)
                 with torch.inference_mode(), compute.autocast():
-                    yield lower(compute.place(images))
-                done += len(images)
+                    part = lower(compute.place(images)).to("cpu", torch.float16)
+                features = team.rows(part, team.counts(len(part)))
+                yield features
+                done += len(features)
                 watcher.features(name, done, len(dataset))
 
-        features = cache.view(name, batches, lost)
+        def unseen() -> Iterator[Tensor]:
+            raise RecycleNetError(
+                f"{cache.folder} holds what the first process computed, but process {team.rank + 1} does not see it: "
+                "the run's folder must be on a disk that all machines share, or set recipe.views to 0"
+            )
+
+        if team.by_lead(lambda: cache.has(name)):
+            features = cache.view(name, unseen, lost)
+        elif team.leads:
+            features = cache.view(name, batches, lost)
+            team.wait_for_all()
+        else:
+            for _ in batches():
+                pass
+            team.wait_for_all()
+            features = cache.view(name, unseen, lost)
         for path, reason in lost.items():
             unreadable.add(path, PhotoError(folder.root / path, reason))
         return features
@@ -230,7 +251,33 @@ def compute_features(
         val_view,
         torch.tensor(val_data.targets),
         readable(val_data),
+        team,
     )
+
+
+def _parts(
+    dataset: PhotoDataset,
+    batches: list[list[int]],
+    epoch: int,
+    workers: int,
+    team: Team,
+    add: Callable[[str, PhotoError], None],
+) -> Batches:
+    """The own part of each batch; all processes `add` what one of them could not read, before the batch comes."""
+    found: list[tuple[str, PhotoError]] = []
+
+    def report(index: int, error: PhotoError) -> None:
+        found.append((dataset.names[index], error))
+
+    parts = [team.part(batch) for batch in batches]
+    # Where a part is empty one photo is loaded all the same, for the shape of what is not there.
+    wanted = [part or batch[:1] for part, batch in zip(parts, batches, strict=True)]
+    loaded = photo_batches(dataset, wanted, epoch=epoch, workers=workers, on_error=report)
+    for part, (images, targets) in zip(parts, loaded, strict=True):
+        for name, error in team.exchange(found):
+            add(name, error)
+        found.clear()
+        yield images[: len(part)], targets[: len(part)]
 
 
 def _dataset(
