@@ -11,22 +11,20 @@ import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from recyclenet.ablation.published import TEST_PHOTOS
-from recyclenet.ablation.suites import SUITES, suite_tables
 from recyclenet.cli.console import note, table_console
 from recyclenet.cli.model_options import ArchArg, three_numbers
-from recyclenet.config import ModelConfig, TrainConfig
 from recyclenet.errors import RecycleNetError
 from recyclenet.extras import require_extra
 from recyclenet.labels import TRASHNET_CLASSES
-from recyclenet.recipes import load_recipe, override, parse_assignments
 
 if TYPE_CHECKING:
     from recyclenet.ablation.tables import FilledTable
 
 
 def ablate(
-    suite: Annotated[str, typer.Argument(help=f"What to compare: {', '.join(SUITES)} (all of them).")],
+    suite: Annotated[
+        str, typer.Argument(help="What to compare: pretraining, modules, gates, combine, paper (all of them).")
+    ],
     data: Annotated[Path, typer.Option(help="The data folder, split.")],
     out: Annotated[Path, typer.Option(help="The ablation's folder: runs and results.")],
     arch: Annotated[
@@ -56,6 +54,10 @@ def ablate(
     --arch or another suite it does only what is missing.
     """
     require_extra("train", "an ablation")
+    from recyclenet.ablation.suites import suite_tables
+    from recyclenet.config import ModelConfig, TrainConfig
+    from recyclenet.recipes import load_recipe, override, parse_assignments
+
     settings = parse_assignments(set_ or ())
     if foreign := [key for key in settings if not key.startswith("recipe.")]:
         raise RecycleNetError(f"--set is for recipe.… alone, not for {', '.join(foreign)}: the rest has options")
@@ -77,6 +79,7 @@ def ablate(
         whole_network=not base.recipe.needs_pretrained,
     )
 
+    from recyclenet.ablation.published import TEST_PHOTOS
     from recyclenet.ablation.queue import run_queue
     from recyclenet.ablation.report import to_json, write_report
     from recyclenet.ablation.results import RunResult

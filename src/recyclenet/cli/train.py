@@ -23,12 +23,11 @@ from recyclenet.cli.model_options import (
     model_changes,
     three_numbers,
 )
-from recyclenet.config import ModelConfig, TrainConfig
 from recyclenet.errors import RecycleNetError
 from recyclenet.extras import require_extra
-from recyclenet.recipes import load_recipe, override, parse_assignments
 
 if TYPE_CHECKING:
+    from recyclenet.config import TrainConfig
     from recyclenet.data.folder import PhotoFolder
     from recyclenet.training.run_folder import RunFolder
 
@@ -89,6 +88,9 @@ def train(
 ) -> None:
     """Train a classifier on folders of photos, one folder a class."""
     require_extra("train", "training")
+    from recyclenet.config import ModelConfig, TrainConfig
+    from recyclenet.recipes import load_recipe, override, parse_assignments
+
     model = model_changes(arch, attn, attn_at, gates, combine, rd_ratio, kernel_size, arch_arg)
     given: dict[str, Any] = {
         "data": None if data is None else str(data),
@@ -141,7 +143,9 @@ def train(
         )
 
 
-def _resumed(run: "RunFolder", changes: dict[str, Any], recipe: str | None, force: bool) -> TrainConfig:
+def _resumed(run: "RunFolder", changes: dict[str, Any], recipe: str | None, force: bool) -> "TrainConfig":
+    from recyclenet.recipes import load_recipe, override
+
     saved = run.read_config()
     if recipe is not None and recipe != saved.recipe.name:
         saved = replace(saved, recipe=load_recipe(recipe))
