@@ -31,7 +31,10 @@ COMMANDS = (
     "model-card",
     "data",
 )
-"""In the order of --help, which has groups of commands last. Each is the function, or the group of commands, of that name in its file in `cli/`."""
+"""In the order of --help, which has groups of commands last.
+
+Each is the function, or the group of commands, of that name in its file in `cli/`.
+"""
 
 
 def create_app(arguments: Sequence[str]) -> typer.Typer:
