@@ -94,6 +94,8 @@ def test_training_updates_the_weights(tmp_path, rng):
     assert all(line.taken.median > 0 for line in table.lines)
     with pytest.raises(RecycleNetError, match=r"needs 1000 train photos, not \d+"):
         training_step.measure_training(folder, "resnet18", 1, steps=1, batch_size=1000)
+    if not torch.cuda.is_available():
+        assert table.remarks[-1] == "On a GPU: skipped, no CUDA device."
     spec = training_step.PreprocessSpec()
     images, targets = next(training_step._plain_batches(folder, records, spec, 4))
     assert (images.shape, targets.dtype) == ((4, 3, 224, 224), torch.int64)
@@ -109,8 +111,9 @@ def test_the_command_writes_a_page_and_json(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nothing"], "unknown part 'nothing': choose answering, starting, throughput, training"),
-        (["throughput"], "throughput and training need photos: give --data DIR"),
+        (["nothing"], "unknown part 'nothing': choose answering, starting, throughput, training, quick, scaling"),
+        (["throughput"], "throughput, training, quick need photos: give --data DIR"),
+        (["quick", "--data", "."], "quick needs pretrained weights: give --pretrained FILE"),
         (["answering", "--rounds", 1], "--rounds must be 4 to 100,000, not 1"),
     ],
 )
