@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from recyclenet import Predictor, load_photo
-from recyclenet.bench import answering, starting, throughput, training_step
+from recyclenet.bench import answering, starting, steps, throughput, training_step
 from recyclenet.bench.bench_photos import LARGE, write_bench_photos
 from recyclenet.bench.original_way import create_answer, create_network
 from recyclenet.data.folder import split_photo_folder
@@ -58,6 +58,15 @@ def test_the_originals_way_is_the_originals_preprocessing(photos):
     with torch.no_grad():
         logits = network(torch.from_numpy(images)[None])
     assert label == TRASHNET_CLASSES[int(logits.argmax())]
+
+
+def test_steps_add_up_to_an_answer(photos):
+    (table,) = steps.measure_steps(None, {"512×384": photos["512×384"]}, 5)
+    taken = {line.name: line.taken.median for line in table.lines}
+    assert list(taken) == [*steps.STEPS, steps.ALL]
+    assert all(value > 0 for value in taken.values())
+    assert taken["network"] == max(taken[step] for step in steps.STEPS)
+    assert table.remarks == (f"{photos['512×384'].stat().st_size:,} bytes, decoded to 512×384 pixels.",)
 
 
 def test_starting_measures_whole_processes(photos, tmp_path):
@@ -111,7 +120,10 @@ def test_the_command_writes_a_page_and_json(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nothing"], "unknown part 'nothing': choose answering, starting, throughput, training, quick, scaling"),
+        (
+            ["nothing"],
+            "unknown part 'nothing': choose answering, steps, starting, throughput, training, quick, scaling",
+        ),
         (["throughput"], "throughput, training, quick need photos: give --data DIR"),
         (["quick", "--data", "."], "quick needs pretrained weights: give --pretrained FILE"),
         (["answering", "--rounds", 1], "--rounds must be 4 to 100,000, not 1"),

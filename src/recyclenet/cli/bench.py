@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from recyclenet.bench.result import BenchTable
     from recyclenet.cli.console import Bar
 
-_PARTS = ("answering", "starting", "throughput", "training", "quick", "scaling")
+_PARTS = ("answering", "steps", "starting", "throughput", "training", "quick", "scaling")
 _ON_PHOTOS = ("throughput", "training", "quick")
 
 
@@ -92,6 +92,11 @@ def _jobs(
 
         return measure_answering(model, write_bench_photos(scratch), rounds, compiled=compiled, on_progress=bar.rename)
 
+    def steps() -> tuple["BenchTable", ...]:
+        from recyclenet.bench.steps import measure_steps
+
+        return measure_steps(model, write_bench_photos(scratch), rounds, on_progress=bar.rename)
+
     def starting() -> tuple["BenchTable", ...]:
         from recyclenet.bench.starting import measure_starting
 
@@ -117,6 +122,7 @@ def _jobs(
 
     return {
         "answering": answering,
+        "steps": steps,
         "starting": starting,
         "throughput": throughput,
         "training": training,
