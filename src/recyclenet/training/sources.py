@@ -17,6 +17,7 @@ from recyclenet.data.splits import PhotoRecord
 from recyclenet.data.transforms import create_transform, decode_side
 from recyclenet.errors import PhotoError
 from recyclenet.models.classifier import Classifier
+from recyclenet.models.folding import fold_norms
 from recyclenet.models.stages import split_backbone
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.tensor_file import digest_tensors
@@ -202,7 +203,7 @@ def compute_features(
             for images, _ in photo_batches(dataset, order, epoch=epoch, workers=config.workers, on_error=report):
                 stop.check()
                 with torch.inference_mode(), compute.autocast():
-                    yield lower(compute.place(images))
+                    yield folded(compute.place(images))
                 done += len(images)
                 watcher.features(name, done, len(dataset))
 
@@ -214,7 +215,7 @@ def compute_features(
     def readable(dataset: PhotoDataset) -> Tensor:
         return torch.tensor([name not in unreadable for name in dataset.names])
 
-    lower.eval()
+    folded = fold_norms(lower.eval())
     train, val = folder.split("train"), folder.split("val")
     plain = _dataset(config, folder, train, spec, "none")
     augmented = _dataset(config, folder, train, spec, config.recipe.augment)
