@@ -22,23 +22,13 @@ LIGHT = {"typer", "rich", "annotated_doc", "shellingham", "markdown_it", "mdurl"
 OF_TYPER = {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"}
 ANSWERING = {"numpy", "PIL", "onnxruntime"}
 
-# Of this package, beside the commands' own files in `cli`, which all load to be listed.
-LISTING = {"ablation", "atomic", "config", "entry", "errors", "extras", "labels", "recipes", "strict", "toml_file"}
+# Of this package, beside the files in `cli`: all of them load to be listed, that of a named command alone.
+BEGINNING = {"atomic", "entry", "errors", "extras"}
+LISTING = BEGINNING | {"labels"}
 PHOTO_TO_DECISION = {
-    *("ahead", "answers", "bundled", "calibration", "configs", "conformal", "data", "description", "encoded"),
-    *(
-        "machine",
-        "metrics",
-        "old_answers",
-        "onnx_file",
-        "photo",
-        "predictor",
-        "preprocess",
-        "rgb",
-        "rules",
-        "signature",
-    ),
-    "unknown",
+    *("ahead", "answers", "bundled", "calibration", "config", "configs", "conformal", "description", "encoded"),
+    *("machine", "metrics", "old_answers", "onnx_file", "photo", "predictor", "preprocess", "rgb", "rules"),
+    *("signature", "strict", "toml_file", "unknown"),
 }
 
 
@@ -70,6 +60,11 @@ def test_predict_loads_only_what_answers(tmp_path, name):
     Image.new("RGB", (64, 64), (200, 200, 190)).save(tmp_path / name)
     modules = loaded("predict", str(tmp_path / name), "--json")
     assert others(modules) <= LIGHT | OF_TYPER | ANSWERING
-    assert own(modules) == LISTING | PHOTO_TO_DECISION
-    data = {name.removeprefix("recyclenet.data.") for name in modules if name.startswith("recyclenet.data.")}
-    assert data == {"folder", "splits", "trashnet"}
+    assert own(modules) == BEGINNING | PHOTO_TO_DECISION
+    assert "rich" not in modules  # --json draws nothing
+
+
+def test_a_named_command_loads_no_other(tmp_path):
+    modules = loaded("parity", "--help")
+    commands = {name.removeprefix("recyclenet.cli.") for name in modules if name.startswith("recyclenet.cli.")}
+    assert commands == {"app", "parity"}

@@ -15,6 +15,17 @@ def test_ways_take_turns_and_warm_ups_do_not_count():
     assert told == [(number, 5) for number in range(1, 6)]
 
 
+def test_a_way_is_led_in_by_itself():
+    calls = []
+    ways = {
+        "a": lambda: (calls.append("a"), time.sleep(0.02 if calls.count("a") % 2 else 0)),
+        "b": lambda: calls.append("b"),
+    }
+    taken = time_in_turn(ways, 2, lead_ins=1)
+    assert "".join(calls) == "aabb" * 2
+    assert (taken["a"] < 0.02).all()  # the first of each two takes longer, and does not count
+
+
 def test_times_are_of_the_way_itself():
     taken = time_in_turn({"slow": lambda: time.sleep(0.05), "quick": lambda: None}, 3)
     assert (taken["slow"] >= 0.05).all()

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from recyclenet import Predictor, load_photo
-from recyclenet.bench import answering, starting, throughput, training_step
+from recyclenet.bench import answering, starting, steps, throughput, training_step
 from recyclenet.bench.bench_photos import LARGE, write_bench_photos
 from recyclenet.bench.original_way import create_answer, create_network
 from recyclenet.data.folder import split_photo_folder
@@ -60,6 +60,15 @@ def test_the_originals_way_is_the_originals_preprocessing(photos):
     assert label == TRASHNET_CLASSES[int(logits.argmax())]
 
 
+def test_steps_add_up_to_an_answer(photos):
+    (table,) = steps.measure_steps(None, {"512×384": photos["512×384"]}, 5)
+    taken = {line.name: line.taken.median for line in table.lines}
+    assert list(taken) == [*steps.STEPS, steps.ALL]
+    assert all(value > 0 for value in taken.values())
+    assert taken["network"] == max(taken[step] for step in steps.STEPS)
+    assert table.remarks == (f"{photos['512×384'].stat().st_size:,} bytes, decoded to 512×384 pixels.",)
+
+
 def test_starting_measures_whole_processes(photos, tmp_path):
     table = starting.measure_starting(photos["512×384"], tmp_path, 1, warm_ups=0)
     taken = {line.name: line.taken.median for line in table.lines}
@@ -94,6 +103,8 @@ def test_training_updates_the_weights(tmp_path, rng):
     assert all(line.taken.median > 0 for line in table.lines)
     with pytest.raises(RecycleNetError, match=r"needs 1000 train photos, not \d+"):
         training_step.measure_training(folder, "resnet18", 1, steps=1, batch_size=1000)
+    if not torch.cuda.is_available():
+        assert table.remarks[-1] == "On a GPU: skipped, no CUDA device."
     spec = training_step.PreprocessSpec()
     images, targets = next(training_step._plain_batches(folder, records, spec, 4))
     assert (images.shape, targets.dtype) == ((4, 3, 224, 224), torch.int64)
@@ -109,8 +120,12 @@ def test_the_command_writes_a_page_and_json(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nothing"], "unknown part 'nothing': choose answering, starting, throughput, training"),
-        (["throughput"], "throughput and training need photos: give --data DIR"),
+        (
+            ["nothing"],
+            "unknown part 'nothing': choose answering, steps, starting, throughput, training, quick, scaling",
+        ),
+        (["throughput"], "throughput, training, quick need photos: give --data DIR"),
+        (["quick", "--data", "."], "quick needs pretrained weights: give --pretrained FILE"),
         (["answering", "--rounds", 1], "--rounds must be 4 to 100,000, not 1"),
     ],
 )

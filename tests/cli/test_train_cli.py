@@ -144,10 +144,10 @@ def test_summary_json(run):
 def test_without_torch_a_command_says_what_to_install(monkeypatch):
     monkeypatch.setattr("recyclenet.extras.find_spec", lambda name: None if name == "torch" else object())
     monkeypatch.setattr(sys, "argv", ["recyclenet", "summary"])
-    from recyclenet.cli.app import app
+    from recyclenet.cli.app import create_app
 
     with pytest.raises(MissingExtraError, match=r"pip install 'recyclenet\[train\]'"):
-        app(standalone_mode=False)
+        create_app(sys.argv[1:])(standalone_mode=False)
 
 
 def test_a_mistake_in_the_settings_leaves_the_data_alone(class_folders, run):

@@ -240,9 +240,9 @@ def test_layers_of_the_backbone_by_their_short_names(
 def test_exported_models_are_shown_without_torch(class_folders: Path, tmp_path: Path) -> None:
     arguments = ["recyclenet", "visualize", "bundled", str(take(class_folders)[0]), "--out", str(tmp_path / "out")]
     code = (
-        "import sys; from recyclenet.cli.app import app\n"
+        "import sys; from recyclenet.cli.app import create_app\n"
         f"sys.argv = {arguments}\n"
-        "app(standalone_mode=False); assert 'torch' not in sys.modules, 'torch was loaded'"
+        "create_app(sys.argv[1:])(standalone_mode=False); assert 'torch' not in sys.modules, 'torch was loaded'"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
     assert len(list((tmp_path / "out").iterdir())) == 2

@@ -225,7 +225,7 @@ def test_a_warning_where_everybody_is_let_in(run, monkeypatch):
 
 def test_the_other_commands_load_no_server():
     code = (
-        "import sys, recyclenet.cli.app\n"
+        "import sys; from recyclenet.cli.app import create_app; create_app([])\n"
         "loaded = {'fastapi', 'starlette', 'uvicorn', 'onnxruntime', 'torch'} & set(sys.modules)\n"
         "assert not loaded, loaded"
     )

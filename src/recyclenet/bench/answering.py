@@ -66,7 +66,7 @@ def measure_answering(
         for way, network in by_torch.items():
             ways[way] = _torch_way(path, spec, network)
         told = None if on_progress is None else (lambda done, total, name=name: on_progress(name, done, total))
-        taken = time_in_turn(ways, rounds, warm_ups=max(3, rounds // 10), on_progress=told)
+        taken = time_in_turn(ways, rounds, warm_ups=max(3, rounds // 10), lead_ins=1, on_progress=told)
         median = {way: float(np.median(seconds)) for way, seconds in taken.items()}
         aims = [
             Aim(f"time of session and decoding together, for {name}", median[OURS] / (median[SESSION] + median[DECODE]),

@@ -16,6 +16,7 @@ def time_in_turn(
     rounds: int,
     *,
     warm_ups: int = 0,
+    lead_ins: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Rounds:
     """Seconds that each way takes, once a round.
@@ -24,11 +25,15 @@ def time_in_turn(
         ways: by name; each does the job once when called.
         rounds: that count, at least 1.
         warm_ups: rounds before these.
+        lead_ins: calls of each way just before the one that counts, so that it finds its own data in the processor's
+            caches, and not the threads of the way before still spinning: as where one way runs alone.
         on_progress: told (rounds done, rounds in all) after each.
     """
     taken = np.empty((rounds, len(ways)))
     for number in range(-warm_ups, rounds):
         for place, way in enumerate(ways.values()):
+            for _ in range(lead_ins):
+                way()
             started = time.perf_counter()
             way()
             seconds = time.perf_counter() - started

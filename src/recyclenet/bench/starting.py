@@ -1,6 +1,5 @@
 """From nothing to the first answer: whole processes, timed in turn."""
 
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +9,8 @@ import torch
 
 from recyclenet.bench.in_turn import time_in_turn
 from recyclenet.bench.original_way import create_network
+from recyclenet.bench.processes import run_process
 from recyclenet.bench.result import Aim, BenchTable, lines_of
-from recyclenet.errors import RecycleNetError
 
 OURS = "recyclenet predict PHOTO"
 HELP = "recyclenet --help"
@@ -47,7 +46,9 @@ def measure_starting(
         HELP: [*python, "recyclenet", "--help"],
         BARE: [sys.executable, "-c", "pass"],
     }
-    ways = {name: lambda command=command: _run(command) for name, command in commands.items()}
+    ways = {
+        name: lambda command=command: run_process(command, " ".join(command[2:5])) for name, command in commands.items()
+    }
     taken = time_in_turn(ways, rounds, warm_ups=warm_ups, on_progress=on_progress)
     median = {way: float(np.median(seconds)) for way, seconds in taken.items()}
     aims = (
@@ -58,10 +59,3 @@ def measure_starting(
     return BenchTable(
         "a process from start to end", "s", "recyclenet predict", rounds, lines_of(taken, OURS, 1.0), aims
     )
-
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise RecycleNetError(f"{' '.join(command[2:5])} failed: {said}")

@@ -1,5 +1,7 @@
 """The command line. Every command imports what it needs when it runs, so that --help and predict stay quick."""
 
+import sys
+
 from recyclenet.entry import run_command
 
 
@@ -9,6 +11,6 @@ def main() -> None:
 
 
 def _app() -> None:
-    from recyclenet.cli.app import app  # inside, so that Ctrl-C while it loads ends as quietly as later
+    from recyclenet.cli.app import create_app  # inside, so that Ctrl-C while it loads ends as quietly as later
 
-    app()
+    create_app(sys.argv[1:])()

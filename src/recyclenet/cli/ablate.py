@@ -11,23 +11,24 @@ import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from recyclenet.ablation.published import TEST_PHOTOS
-from recyclenet.ablation.suites import RECIPE, SUITES, Table, recipe_tables, suite_tables
 from recyclenet.cli.console import note, table_console
 from recyclenet.cli.model_options import ArchArg, three_numbers
-from recyclenet.config import ModelConfig, Scalar, TrainConfig
 from recyclenet.errors import RecycleNetError
 from recyclenet.extras import require_extra
 from recyclenet.labels import TRASHNET_CLASSES
-from recyclenet.recipes import load_recipe, override, parse_assignments
 
 if TYPE_CHECKING:
+    from recyclenet.ablation.suites import Table
     from recyclenet.ablation.tables import FilledTable
+    from recyclenet.config import Scalar, TrainConfig
 
 
 def ablate(
     suite: Annotated[
-        str, typer.Argument(help=f"What to compare: {', '.join(SUITES)} (all of these), or the settings of a {RECIPE}.")
+        str,
+        typer.Argument(
+            help="What to compare: pretraining, modules, gates, combine, paper (all of these); or recipe: its settings."
+        ),
     ],
     data: Annotated[Path, typer.Option(help="The data folder, split.")],
     out: Annotated[Path, typer.Option(help="The ablation's folder: runs and results.")],
@@ -66,6 +67,9 @@ def ablate(
     --arch or another suite it does only what is missing.
     """
     require_extra("train", "an ablation")
+    from recyclenet.config import ModelConfig, TrainConfig
+    from recyclenet.recipes import load_recipe, override, parse_assignments
+
     settings = parse_assignments(set_ or ())
     if foreign := [key for key in settings if not key.startswith("recipe.")]:
         raise RecycleNetError(f"--set is for recipe.… alone, not for {', '.join(foreign)}: the rest has options")
@@ -81,6 +85,7 @@ def ablate(
     base = override(start, changes)
     tables = _tables(suite, arch or ["resnet18"], parse_assignments(arch_arg or ()), vary or [], base)
 
+    from recyclenet.ablation.published import TEST_PHOTOS
     from recyclenet.ablation.queue import run_queue
     from recyclenet.ablation.report import to_json, write_report
     from recyclenet.ablation.results import RunResult
@@ -152,8 +157,11 @@ def ablate(
 
 
 def _tables(
-    suite: str, archs: list[str], arch_args: dict[str, Scalar], vary: list[str], base: TrainConfig
-) -> list[Table]:
+    suite: str, archs: list[str], arch_args: "dict[str, Scalar]", vary: list[str], base: "TrainConfig"
+) -> "list[Table]":
+    from recyclenet.ablation.suites import RECIPE, recipe_tables, suite_tables
+    from recyclenet.recipes import parse_assignments
+
     pretrained = base.pretrained != "none"
     if suite == RECIPE:
         lines = [parse_assignments(line.split(",")) for line in vary]

@@ -17,19 +17,29 @@ if TYPE_CHECKING:
     from recyclenet.bench.result import BenchTable
     from recyclenet.cli.console import Bar
 
-_PARTS = ("answering", "starting", "throughput", "training")
+_PARTS = ("answering", "steps", "starting", "throughput", "training", "quick", "scaling")
+_ON_PHOTOS = ("throughput", "training", "quick")
 
 
 def bench(
     parts: Annotated[
         list[str] | None, typer.Argument(help=f"What to measure: {', '.join(_PARTS)}.", show_default="all")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="The data folder, for throughput and training.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The data folder, for throughput, training and quick.")] = None,
     model: Annotated[
         Path | None, typer.Option(help="An exported .onnx file.", show_default="the bundled model")
     ] = None,
     rounds: Annotated[int, typer.Option(help="Of each way to answer; the other parts take a fraction.")] = 60,
     arch: Annotated[str, typer.Option(help="Backbone of the training step.")] = "resnet18",
+    pretrained: Annotated[
+        Path | None, typer.Option(help="For quick: a file of timm's mobilenetv2_100.tf2_in1k weights.")
+    ] = None,
+    test: Annotated[
+        bool, typer.Option("--test", help="For quick: also count on test; once, when nothing is chosen any more.")
+    ] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="For quick: as for train, e.g. recipe.views=3. May be repeated.")
+    ] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Also torch.compile, which starts in minutes.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write bench.json and README.md into this folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of the tables.")] = False,
@@ -40,15 +50,21 @@ def bench(
         raise RecycleNetError(f"unknown part {unknown[0]!r}: choose {', '.join(_PARTS)}")
     if not 4 <= rounds <= 100_000:
         raise RecycleNetError(f"--rounds must be 4 to 100,000, not {rounds}")
-    if data is None and {"throughput", "training"} & set(chosen):
-        raise RecycleNetError("throughput and training need photos: give --data DIR, or name the other parts alone")
+    if data is None and set(_ON_PHOTOS) & set(chosen):
+        raise RecycleNetError(f"{', '.join(_ON_PHOTOS)} need photos: give --data DIR, or name the other parts alone")
+    if pretrained is None and "quick" in chosen:
+        raise RecycleNetError("quick needs pretrained weights: give --pretrained FILE, or name the other parts alone")
     require_extra("train", "bench")
+    if "scaling" in chosen:
+        require_extra("bulk", "bench scaling")
     from recyclenet.atomic import make_folder, write_text
     from recyclenet.bench.result import to_json, to_markdown
     from recyclenet.cli.console import progress_bar
 
     with progress_bar("rounds") as bar, tempfile.TemporaryDirectory() as scratch:
         jobs = _jobs(Path(scratch), data or Path(), model, rounds, arch, compiled=compiled, bar=bar)
+        if pretrained is not None:
+            jobs["quick"] = _quick(Path(scratch), data or Path(), pretrained, tuple(set_ or ()), test=test, bar=bar)
         tables = [table for part in _PARTS if part in chosen for table in jobs[part]()]
     if out is not None:
         command = f"recyclenet bench {' '.join(chosen)} --rounds {rounds}"
@@ -76,6 +92,11 @@ def _jobs(
 
         return measure_answering(model, write_bench_photos(scratch), rounds, compiled=compiled, on_progress=bar.rename)
 
+    def steps() -> tuple["BenchTable", ...]:
+        from recyclenet.bench.steps import measure_steps
+
+        return measure_steps(model, write_bench_photos(scratch), rounds, on_progress=bar.rename)
+
     def starting() -> tuple["BenchTable", ...]:
         from recyclenet.bench.starting import measure_starting
 
@@ -94,7 +115,27 @@ def _jobs(
         folder = open_photo_folder(data)
         return (measure_training(folder, arch, max(2, rounds // 12), on_progress=named("training")),)
 
-    return {"answering": answering, "starting": starting, "throughput": throughput, "training": training}
+    def scaling() -> tuple["BenchTable", ...]:
+        from recyclenet.bench.scaling import measure_scaling
+
+        return (measure_scaling(scratch, max(1, rounds // 60), on_progress=named("scaling")),)
+
+    return {
+        "answering": answering,
+        "steps": steps,
+        "starting": starting,
+        "throughput": throughput,
+        "training": training,
+        "scaling": scaling,
+    }
+
+
+def _quick(
+    scratch: Path, data: Path, pretrained: Path, settings: tuple[str, ...], *, test: bool, bar: "Bar"
+) -> Callable[[], tuple["BenchTable", ...]]:
+    from recyclenet.bench.quick import measure_quick
+
+    return lambda: (measure_quick(data, pretrained, scratch, test=test, settings=settings, on_progress=bar.rename),)
 
 
 def _print(tables: list["BenchTable"]) -> None:

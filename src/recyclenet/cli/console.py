@@ -1,16 +1,23 @@
-"""What commands print: answers to standard output, everything else to standard error."""
+"""What commands print: answers to standard output, everything else to standard error.
+
+rich is loaded by what draws with it: `predict --json` starts without.
+"""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 
 def note(text: str) -> None:
     """A line for people, on standard error, never wrapped or coloured."""
+    from rich.console import Console
+
     Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -25,11 +32,13 @@ def print_line(line: str) -> bool:
     return True
 
 
-def table_console(width: int = 160) -> Console:
+def table_console(width: int = 160) -> "Console":
     """Standard output for tables: as wide as the terminal, or `width` columns where it is piped into a file.
 
     The default of 80 columns would fold every path there.
     """
+    from rich.console import Console
+
     console = Console()
     return console if console.is_terminal else Console(width=width)
 
@@ -37,6 +46,9 @@ def table_console(width: int = 160) -> Console:
 @contextmanager
 def progress_bar(what: str) -> Iterator["Bar"]:
     """A bar on standard error while something long runs, if that is a terminal; nothing is left of it afterwards."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -46,7 +58,7 @@ def progress_bar(what: str) -> Iterator["Bar"]:
 class Bar:
     """Moves one bar; see `progress_bar`."""
 
-    def __init__(self, progress: Progress, what: str) -> None:
+    def __init__(self, progress: "Progress", what: str) -> None:
         self._progress = progress
         self._task = progress.add_task(what, total=None)
 

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import typer
 
 from recyclenet.errors import RecycleNetError
-from recyclenet.recipes import parse_assignments
 
 Arch = Annotated[
     str | None, typer.Option(help="resnet18/34/50/101/152 or any convolutional timm backbone.", show_default="resnet18")
@@ -41,6 +40,8 @@ def model_changes(
     arch_arg: list[str] | None,
 ) -> dict[str, Any]:
     """The options that were given, as settings of a ModelConfig."""
+    from recyclenet.recipes import parse_assignments
+
     given: dict[str, Any] = {
         "arch": arch,
         "attn": attn,

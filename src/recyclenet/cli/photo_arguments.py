@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from recyclenet.cli.console import note
-from recyclenet.data.folder import find_photos
 from recyclenet.errors import RecycleNetError
 
 
@@ -40,6 +39,8 @@ def gather_photos(arguments: Iterable[str]) -> Iterator[str]:
         path = Path(argument)
         # os.path, because Path raises for names that are too long instead of saying no.
         if os.path.isdir(argument):  # noqa: PTH112
+            from recyclenet.data.folder import find_photos  # single photos start without it
+
             photos = [str(photo) for photo in find_photos(path)]
             if not photos:
                 raise RecycleNetError(f"no photos in the folder {argument} (endings such as .jpg, .png, .webp, .heic)")

@@ -17,6 +17,7 @@ from recyclenet.cli.picture_names import PictureNames
 
 if TYPE_CHECKING:
     from recyclenet.answers import Answer
+    from recyclenet.cli.answer_table import AnswerTable
 
 
 def predict(
@@ -71,7 +72,6 @@ def _predict_here(
     photos: list[str], model: Path | None, rules: str, as_json: bool, csv_file: Path | None, heatmaps: Path | None
 ) -> None:
     from recyclenet.answers import answer_photos, open_predictor
-    from recyclenet.cli.answer_table import AnswerTable
     from recyclenet.cli.console import note
     from recyclenet.cli.photo_arguments import gather_photos
     from recyclenet.rules import load_rules
@@ -82,7 +82,7 @@ def _predict_here(
     if predictor.description.calibration is None:
         note(f"{predictor.name} has no calibration: no doubt is shown; 'recyclenet calibrate' adds it")
     failed = 0
-    table = None if as_json else AnswerTable()
+    table = None if as_json else _answer_table()
     with ExitStack() as stack:
         writer = None
         if csv_file is not None:
@@ -104,6 +104,12 @@ def _predict_here(
     if failed:
         print(f"{failed} of {len(paths)} photos could not be read", file=sys.stderr)  # noqa: T201
         raise typer.Exit(1)
+
+
+def _answer_table() -> "AnswerTable":
+    from recyclenet.cli.answer_table import AnswerTable  # with rich, which --json does without
+
+    return AnswerTable()
 
 
 def _with_progress(answers: Iterator["Answer"], total: int) -> Iterator["Answer"]:

@@ -9,9 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from recyclenet.cli.model_options import Arch, ArchArg, Attn, AttnAt, Combine, Gates, KernelSize, RdRatio, model_changes
-from recyclenet.config import ModelConfig
 from recyclenet.extras import require_extra
-from recyclenet.recipes import override
 
 
 def summary(
@@ -29,7 +27,9 @@ def summary(
 ) -> None:
     """Count a network's parameters and operations before training it."""
     require_extra("train", "summary")
+    from recyclenet.config import ModelConfig
     from recyclenet.models.summary import summarize
+    from recyclenet.recipes import override
 
     changes = model_changes(arch, attn, attn_at, gates, combine, rd_ratio, kernel_size, arch_arg)
     result = summarize(override(ModelConfig(), changes), num_classes, img_size)

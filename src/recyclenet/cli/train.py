@@ -24,12 +24,11 @@ from recyclenet.cli.model_options import (
     model_changes,
     three_numbers,
 )
-from recyclenet.config import ModelConfig, TrainConfig
 from recyclenet.errors import RecycleNetError
 from recyclenet.extras import require_extra
-from recyclenet.recipes import load_recipe, override, parse_assignments
 
 if TYPE_CHECKING:
+    from recyclenet.config import TrainConfig
     from recyclenet.data.folder import PhotoFolder
     from recyclenet.training.run_folder import RunFolder
     from recyclenet.training.team import Team
@@ -107,11 +106,13 @@ def train(
 ) -> None:
     """Train a classifier on folders of photos, one folder a class."""
     require_extra("train", "training")
+    from recyclenet.recipes import parse_assignments
     from recyclenet.training.launch import choose_start, run_together
 
     start = choose_start(gpus, processes, device)
     if start.processes > 1:
         raise typer.Exit(run_together(start.processes, ["-m", "recyclenet", *sys.argv[1:]], start.variables))
+
     model = model_changes(arch, attn, attn_at, gates, combine, rd_ratio, kernel_size, arch_arg)
     given: dict[str, Any] = {
         "data": None if data is None else str(data),
@@ -169,6 +170,7 @@ def _settle(
     force: bool,
 ) -> "tuple[RunFolder, TrainConfig]":
     """Where the run is, and what it is."""
+    from recyclenet.recipes import override
     from recyclenet.training.run_folder import RunFolder
     from recyclenet.training.settings import check_settings
 
@@ -192,8 +194,11 @@ def _settle(
     return run, config
 
 
-def _base(init: Path | None, recipe: str | None) -> TrainConfig:
+def _base(init: Path | None, recipe: str | None) -> "TrainConfig":
     """The settings before any flag: a trained model brings its network and how it sees photos."""
+    from recyclenet.config import ModelConfig, TrainConfig
+    from recyclenet.recipes import load_recipe
+
     config = TrainConfig(data="", model=ModelConfig(), recipe=load_recipe(recipe or "best"))
     if init is None:
         return config
@@ -203,7 +208,9 @@ def _base(init: Path | None, recipe: str | None) -> TrainConfig:
     return replace(config, model=known.model, mean=known.preprocess.mean, std=known.preprocess.std)
 
 
-def _resumed(run: "RunFolder", changes: dict[str, Any], recipe: str | None, force: bool) -> TrainConfig:
+def _resumed(run: "RunFolder", changes: dict[str, Any], recipe: str | None, force: bool) -> "TrainConfig":
+    from recyclenet.recipes import load_recipe, override
+
     saved = run.read_config()
     if recipe is not None and recipe != saved.recipe.name:
         saved = replace(saved, recipe=load_recipe(recipe))

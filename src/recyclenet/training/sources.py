@@ -17,6 +17,7 @@ from recyclenet.data.splits import PhotoRecord
 from recyclenet.data.transforms import create_transform, decode_side
 from recyclenet.errors import PhotoError, RecycleNetError
 from recyclenet.models.classifier import Classifier
+from recyclenet.models.folding import fold_norms
 from recyclenet.models.stages import split_backbone
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.tensor_file import digest_tensors
@@ -206,7 +207,7 @@ def compute_features(
             for images, _ in _parts(dataset, order, epoch, config.workers, team, add):
                 team.check(stop)
                 with torch.inference_mode(), compute.autocast():
-                    part = lower(compute.place(images)).to("cpu", torch.float16)
+                    part = folded(compute.place(images)).to("cpu", torch.float16)
                 features = team.rows(part, team.counts(len(part)))
                 yield features
                 done += len(features)
@@ -235,7 +236,7 @@ def compute_features(
     def readable(dataset: PhotoDataset) -> Tensor:
         return torch.tensor([name not in unreadable for name in dataset.names])
 
-    lower.eval()
+    folded = fold_norms(lower.eval())
     train, val = folder.split("train"), folder.split("val")
     plain = _dataset(config, folder, train, spec, "none")
     augmented = _dataset(config, folder, train, spec, config.recipe.augment)
