@@ -44,6 +44,7 @@ def test_paper_is_the_original_recipe_exactly():
         "train_size": 0,
         "trained_stages": -1,
         "views": 1,
+        "batch_norm": "own",
         "precision": "fp32",
         "channels_last": False,
     }

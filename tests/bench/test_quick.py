@@ -14,7 +14,7 @@ def test_it_trains_exports_and_counts(tmp_path, rng):
             save_photo(tmp_path / "photos" / label / f"{number}.jpg", (60, 20 * number, 80), rng)
     folder = split_photo_folder(tmp_path / "photos")
     save_file(timm.create_model("mobilenetv2_100").state_dict(), tmp_path / "weights.safetensors")
-    settings = ("recipe.epochs=1", "recipe.views=1")
+    settings = ("recipe.img_size=64", "recipe.resize=64", "recipe.epochs=1", "recipe.views=1")
     table = measure_quick(folder.root, tmp_path / "weights.safetensors", tmp_path, test=True, settings=settings)
     taken = {line.name: line.taken.median for line in table.lines}
     assert taken[BOTH] == pytest.approx(taken[TRAIN] + taken[EXPORT])

@@ -96,7 +96,7 @@ def history(run):
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
 
-def assert_alike(one, two, within=1e-5):
+def assert_alike(one, two, within=1e-5, weights_within=1e-3):
     """Figures of every epoch, and weights in the end."""
     untimed = [
         [{key: value for key, value in row.items() if key not in ("images_per_second", "elapsed_s")} for row in rows]
@@ -107,7 +107,7 @@ def assert_alike(one, two, within=1e-5):
         assert other == pytest.approx(row, abs=within)
     weights, others = (read_checkpoint(run / "last.safetensors").weights for run in (one, two))
     for name, tensor in weights.items():
-        torch.testing.assert_close(others[name], tensor, rtol=0, atol=1e-3, msg=name)
+        torch.testing.assert_close(others[name], tensor, rtol=0, atol=weights_within, msg=name)
 
 
 def test_two_processes_have_the_losses_of_one(one, two):
@@ -142,7 +142,7 @@ def test_cached_features_a_fitted_head_and_kept_answers(shop):
     for name, tensor in load_file(fitted / "start.safetensors").items():
         other = load_file(apart / "start.safetensors")[name]
         torch.testing.assert_close(other, tensor, rtol=0, atol=2e-3, msg=name)
-    assert_alike(fitted, apart, within=1e-4)
+    assert_alike(fitted, apart, within=1e-4, weights_within=5e-3)  # further apart than the starts, and no more
 
 
 def test_from_one_process_to_two_and_back(shop, one, tmp_path, monkeypatch):
