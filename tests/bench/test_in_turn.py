@@ -32,6 +32,12 @@ def test_times_are_of_the_way_itself():
     assert (taken["quick"] < 0.05).all()
 
 
+def test_a_way_with_a_clock_of_its_own_is_believed():
+    told = iter([9.0, 1.0, 2.0])
+    taken = time_in_turn({"a": lambda: next(told)}, 2, warm_ups=1, seconds_of=float)
+    assert taken["a"].tolist() == [1.0, 2.0]
+
+
 def test_spread_is_median_and_quartiles():
     found = spread(np.array([4.0, 1.0, 2.0, 3.0, 5.0]))
     assert (found.median, found.low, found.high) == (3.0, 2.0, 4.0)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ def time_in_turn(
     *,
     warm_ups: int = 0,
     lead_ins: int = 0,
+    seconds_of: Callable[[Any], float] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Rounds:
     """Seconds that each way takes, once a round.
@@ -27,6 +29,7 @@ def time_in_turn(
         warm_ups: rounds before these.
         lead_ins: calls of each way just before the one that counts, so that it finds its own data in the processor's
             caches, and not the threads of the way before still spinning: as where one way runs alone.
+        seconds_of: what a way took, from what it returned, for ways that have a clock of their own.
         on_progress: told (rounds done, rounds in all) after each.
     """
     taken = np.empty((rounds, len(ways)))
@@ -35,8 +38,8 @@ def time_in_turn(
             for _ in range(lead_ins):
                 way()
             started = time.perf_counter()
-            way()
-            seconds = time.perf_counter() - started
+            returned = way()
+            seconds = time.perf_counter() - started if seconds_of is None else seconds_of(returned)
             if number >= 0:
                 taken[number, place] = seconds
         if on_progress is not None:
