@@ -123,11 +123,14 @@ def save_photo(
 COLOURS = {"glass": (60, 160, 80), "paper": (230, 230, 225), "metal": (120, 125, 135)}
 
 
-@pytest.fixture
-def class_folders(tmp_path: Path, rng: np.random.Generator) -> Path:
+def save_class_folders(root: Path, rng: np.random.Generator) -> Path:
     """Three class folders with 20 photos each, not split."""
-    root = tmp_path / "photos"
     for label, colour in COLOURS.items():
         for number in range(20):
             save_photo(root / label / f"{label}{number}.jpg", colour, rng)
     return root
+
+
+@pytest.fixture
+def class_folders(tmp_path: Path, rng: np.random.Generator) -> Path:
+    return save_class_folders(tmp_path / "photos", rng)

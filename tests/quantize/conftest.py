@@ -10,7 +10,7 @@ from recyclenet.export import export
 from recyclenet.models.factory import create_classifier
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.quantize.calibration import load_images
-from tests.conftest import COLOURS, save_photo
+from tests.conftest import COLOURS, save_class_folders
 
 DESCRIPTION = ModelDescription(
     ModelConfig(arch="test_efficientnet", attn="recyclenet"), tuple(COLOURS), PreprocessSpec(img_size=64, resize=72)
@@ -20,11 +20,7 @@ DESCRIPTION = ModelDescription(
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory) -> PhotoFolder:
     """Three class folders with 20 photos each, split."""
-    rng, root = np.random.default_rng(7), tmp_path_factory.mktemp("photos")
-    for label, colour in COLOURS.items():
-        for number in range(20):
-            save_photo(root / label / f"{label}{number}.jpg", colour, rng)
-    return split_photo_folder(root)
+    return split_photo_folder(save_class_folders(tmp_path_factory.mktemp("photos"), np.random.default_rng(7)))
 
 
 @pytest.fixture(scope="session")

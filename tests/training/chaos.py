@@ -23,7 +23,7 @@ import recyclenet
 from recyclenet.atomic import write_text
 from recyclenet.data.folder import split_photo_folder
 from recyclenet.machine import commit, describe
-from tests.conftest import COLOURS, save_photo
+from tests.conftest import save_class_folders
 from tests.training.kills import differences, finish, start, train_through
 from tests.training.published import ARCH, publish
 
@@ -56,11 +56,7 @@ class Workshop:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        rng = np.random.default_rng(7)
-        for label, colour in COLOURS.items():
-            for number in range(20):
-                save_photo(root / "photos" / label / f"{label}{number}.jpg", colour, rng)
-        split_photo_folder(root / "photos")
+        split_photo_folder(save_class_folders(root / "photos", np.random.default_rng(7)))
         publish(root / "weights.safetensors")
         self._whole: dict[str, Path] = {}
 

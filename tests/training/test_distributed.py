@@ -17,7 +17,7 @@ from recyclenet.checkpoint import read_checkpoint
 from recyclenet.data.folder import open_photo_folder, split_photo_folder
 from recyclenet.training import loop
 from recyclenet.training.run_folder import RunFolder
-from tests.conftest import COLOURS, save_photo
+from tests.conftest import save_class_folders
 from tests.training.crew import Crew
 from tests.training.kills import finish
 from tests.training.published import ARCH, publish
@@ -43,13 +43,8 @@ class Shop:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        rng = np.random.default_rng(11)
-        for label, colour in COLOURS.items():
-            for number in range(20):
-                save_photo(root / "photos" / label / f"{label}{number}.jpg", colour, rng)
-        split_photo_folder(root / "photos")
+        folder = split_photo_folder(save_class_folders(root / "photos", np.random.default_rng(11)))
         publish(root / "weights.safetensors")
-        folder = open_photo_folder(root / "photos")
         self.lost = folder.split("train")[5].path
         file = folder.root / self.lost
         file.write_bytes(bytes(file.stat().st_size))

@@ -42,7 +42,7 @@ class Cells:
         flat = vectors.reshape(-1, size)
         rng = np.random.default_rng(seed)
         self._centres = _centres(flat, isqrt(len(flat)), rng)
-        cell = np.concatenate([_nearest(flat[at : at + _BLOCK], self._centres, 1)[:, 0] for at in _starts(len(flat))])
+        cell = _nearest(flat, self._centres, 1)[:, 0]
         owner = np.tile(np.arange(items), windows)
         order = np.lexsort((owner, cell))
         self._vectors, self._owners = flat[order], owner[order]
@@ -99,7 +99,7 @@ def _centres(flat: Floats, count: int, rng: np.random.Generator) -> Floats:
     sample = flat[np.sort(rng.choice(len(flat), min(len(flat), _SAMPLES_A_CELL * count), replace=False))]
     centres = sample[rng.choice(len(sample), count, replace=False)]
     for _ in range(_ROUNDS):
-        cell = np.concatenate([_nearest(sample[at : at + _BLOCK], centres, 1)[:, 0] for at in _starts(len(sample))])
+        cell = _nearest(sample, centres, 1)[:, 0]
         order = np.argsort(cell, kind="stable")
         used, firsts = np.unique(cell[order], return_index=True)
         sums = np.add.reduceat(sample[order], firsts, axis=0)
@@ -110,14 +110,11 @@ def _centres(flat: Floats, count: int, rng: np.random.Generator) -> Floats:
 
 def _nearest(vectors: Floats, centres: Floats, count: int) -> Ints:
     """(n, count): the centres of the highest cosine, in any order."""
-    if count == 1:
-        return np.asarray((vectors @ centres.T).argmax(axis=1)[:, None])
     parts = []
-    for at in _starts(len(vectors)):
-        cosines = vectors[at : at + _BLOCK] @ centres.T
-        parts.append(np.argpartition(-cosines, count - 1, axis=1)[:, :count])
+    for start in range(0, len(vectors), _BLOCK):
+        cosines = vectors[start : start + _BLOCK] @ centres.T
+        if count == 1:
+            parts.append(cosines.argmax(axis=1)[:, None])
+        else:
+            parts.append(np.argpartition(-cosines, count - 1, axis=1)[:, :count])
     return np.concatenate(parts)
-
-
-def _starts(total: int) -> range:
-    return range(0, total, _BLOCK)
