@@ -162,3 +162,25 @@ def test_one_file_and_files_that_are_no_checkpoints_are_refused(tmp_path, two):
     for name, message in (("text", "not a readable"), ("bare", "no recyclenet description"), ("none", "no checkpoint")):
         with pytest.raises(RecycleNetError, match=message):
             mix([(two[0], 1), (tmp_path / f"{name}.safetensors", 1)], tmp_path / "soup.safetensors")
+
+
+def test_half_keeps_kernels_in_16_bits_and_all_else_as_it_is(tmp_path, two):
+    parts = [(path, 1.0) for path in two]
+    mix(parts, tmp_path / "whole.safetensors")
+    mix(parts, tmp_path / "half.safetensors", half=True)
+    whole, half = (weights(tmp_path / f"{name}.safetensors") for name in ("whole", "half"))
+    for name, tensor in whole.items():
+        assert torch.equal(half[name], tensor.half() if tensor.dim() > 1 else tensor), name
+    size = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("whole", "half")]
+    assert size[1] < 0.6 * size[0]
+    network, _ = load_classifier(tmp_path / "half.safetensors")
+    assert all(parameter.dtype == torch.float32 for parameter in network.parameters())
+
+
+def test_half_refuses_weights_that_16_bits_do_not_hold(tmp_path, two):
+    checkpoint = read_checkpoint(two[0])
+    checkpoint.weights["head.weight"][0, 0] = 1e6
+    save_checkpoint(two[0], checkpoint.weights, checkpoint.description)
+    with pytest.raises(RecycleNetError, match=r"head\.weight has weights that are too large for float16"):
+        mix([(path, 1.0) for path in two], tmp_path / "half.safetensors", half=True)
+    assert not (tmp_path / "half.safetensors").exists()

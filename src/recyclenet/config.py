@@ -57,6 +57,7 @@ class Recipe:
     optimizer: Literal["sgd", "adamw"] = "adamw"
     start: Literal["fresh", "probe"] = "fresh"  # the head's first weights: random, or fitted to the features
     keep: float = 0.0  # weight of the pretrained network's own answers in the loss; 0 is off
+    distill: float = 0.5  # share of the loss that asks for the teachers' answers, where the run has teachers
     head_lr_scale: float = 1.0  # attention and head learn this many times faster than the backbone
     momentum: float = 0.9  # SGD only
     weight_decay: float = 1e-4
@@ -88,6 +89,7 @@ class Recipe:
             ("lr", 0, 100),
             ("head_lr_scale", 0, 1e4),
             ("keep", 0, 100),
+            ("distill", 0, 1),
             ("surfaces", 0, 1),
             ("momentum", 0, 0.9999),
             ("weight_decay", 0, 10),
@@ -130,6 +132,7 @@ class TrainConfig:
     recipe: Recipe
     pretrained: str = "imagenet"  # or "none", or a file of weights
     init: str = ""  # a trained model whose weights the run starts from, instead of pretrained ones
+    teachers: tuple[str, ...] = ()  # trained models of the same classes, whose answers the run learns, too
     mean: tuple[float, float, float] | None = None  # None: what the architecture's published weights expect
     std: tuple[float, float, float] | None = None
     seed: int = 1234

@@ -99,6 +99,7 @@ def to_markdown(card: ModelCard) -> str:
         f"| trained on | {description.data.get('name', 'unknown')}, split train, from "
         f"{training.get('pretrained', 'unknown')} |",
         f"| training | {_training(training)} |",
+        *([f"| teachers | {training['teachers']} |"] if "teachers" in training else []),
         "",
         "## How good it is",
         "",

@@ -17,7 +17,7 @@ from recyclenet.errors import RecycleNetError
 T = TypeVar("T")
 
 
-def mix(parts: Sequence[tuple[Path, float]], out: Path) -> ModelDescription:
+def mix(parts: Sequence[tuple[Path, float]], out: Path, *, half: bool = False) -> ModelDescription:
     """Writes the weighted mean of checkpoints, batch statistics included.
 
     Runs that were fine-tuned from one start lie in one basin: their mean costs no more than one of them and is
@@ -28,10 +28,11 @@ def mix(parts: Sequence[tuple[Path, float]], out: Path) -> ModelDescription:
         parts: files and their shares; shares are divided by their sum.
         out: the checkpoint to write; it makes no claim about its accuracy, and has the first part's view: runs may
             have gone on from each other at another size.
+        half: store kernels as float16, in half the file; statistics and biases stay as they are.
 
     Raises:
         RecycleNetError: fewer than two files, a file that is no checkpoint, shares that make no mean, or networks,
-            classes or input statistics that differ.
+            classes or input statistics that differ; with `half`, weights that float16 does not hold.
     """
     if len(parts) < 2:
         raise RecycleNetError(f"a mean needs two checkpoints or more, not {len(parts)}")
@@ -47,6 +48,8 @@ def mix(parts: Sequence[tuple[Path, float]], out: Path) -> ModelDescription:
         name: _mean([checkpoint.weights[name] for checkpoint in checkpoints], [share / total for _, share in parts])
         for name in first.weights
     }
+    if half:
+        weights = {name: _halved(name, tensor) for name, tensor in weights.items()}
     description = replace(
         first.description,
         metrics={},
@@ -64,6 +67,15 @@ def _mean(tensors: Sequence[torch.Tensor], shares: Sequence[float]) -> torch.Ten
         return tensors[0]
     summed = sum(share * tensor.double() for share, tensor in zip(shares, tensors, strict=True))
     return torch.as_tensor(summed, dtype=tensors[0].dtype)
+
+
+def _halved(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    if tensor.dim() < 2 or not tensor.is_floating_point():  # small, and a variance may be too large or too small
+        return tensor
+    halved = tensor.half()
+    if not bool(torch.isfinite(halved).all()):
+        raise RecycleNetError(f"{name} has weights that are too large for float16: leave --half out")
+    return halved
 
 
 def _check_alike(first: Checkpoint, other: Checkpoint, first_path: Path, path: Path) -> None:

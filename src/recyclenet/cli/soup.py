@@ -15,6 +15,7 @@ def soup(
         typer.Argument(metavar="FILE[:SHARE]...", help="Checkpoints of runs with one start; shares are 1 by default."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The checkpoint to write (.safetensors).")],
+    half: Annotated[bool, typer.Option("--half", help="Weights in 16 bits: half the file.")] = False,
 ) -> None:
     """Average the weights of several runs into one network: as small and fast as each, often better than all."""
     require_extra("train", "soup")
@@ -22,7 +23,7 @@ def soup(
 
     if out.suffix != ".safetensors":
         raise RecycleNetError(f"expected a file ending in .safetensors, not {out}")
-    description = mix([_part(text) for text in checkpoints], out)
+    description = mix([_part(text) for text in checkpoints], out, half=half)
     typer.echo(f"{out}: {description.training['mixed']}")
 
 

@@ -55,6 +55,13 @@ def train(
         Path | None,
         typer.Option(help="A trained model to start from, on to new photos, views or classes (.safetensors)."),
     ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A trained model of the same classes, of any network, whose answers are learnt beside the labels, by "
+            "the share recipe.distill; the mean of several where it is repeated."
+        ),
+    ] = None,
     recipe: Annotated[
         str | None, typer.Option(help="paper, fast, best, or a TOML file of your own.", show_default="best")
     ] = None,
@@ -119,6 +126,7 @@ def train(
         **{f"model.{key}": value for key, value in model.items()},
         "pretrained": pretrained,
         "init": None if init is None else str(init),
+        "teachers": None if teacher is None else [str(path) for path in teacher],
         "recipe.epochs": epochs,
         "recipe.batch_size": batch_size,
         "recipe.lr": lr,

@@ -32,6 +32,7 @@ from recyclenet.models.stages import split_backbone
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.tensor_file import digest_tensors
 from recyclenet.training.device import Compute, choose_compute
+from recyclenet.training.heap import keep_heap
 from recyclenet.training.interrupt import RunStopped, StopRequest
 from recyclenet.training.memory import Memory, remember
 from recyclenet.training.optim import lr_factor, set_lr
@@ -44,6 +45,7 @@ from recyclenet.training.settings import check_data, check_settings, check_team,
 from recyclenet.training.sources import PhotoSource, Source, compute_features
 from recyclenet.training.start import load_start, starts_with_head
 from recyclenet.training.state import create_learner
+from recyclenet.training.teachers import Teachers, load_teachers
 from recyclenet.training.team import ALONE, Team
 from recyclenet.training.unreadable import Unreadable
 from recyclenet.training.update import Updater, set_training
@@ -105,12 +107,15 @@ def train(
         team.by_lead(out.check_new)
     compute = choose_compute(team.device(config.device), config.recipe.precision, config.recipe.channels_last)
     check_team(config.recipe, compute.device, team)
+    if compute.device.type == "cpu":
+        keep_heap()
     spec = create_spec(config)
     torch.manual_seed(derive_seed(config.seed))
     model = create_classifier(config.model, len(folder.classes))
     restarts = team.by_lead(lambda: resume and out.has_checkpoint)
     with team.lead_first():
         memory = remember(config, compute) if config.recipe.keep else None
+        teachers = load_teachers(config, folder.classes, spec, compute) if config.teachers else None
         if not restarts:
             load_start(model, config, folder.classes, watcher.note)
     # Until here there is nothing to keep, and Ctrl-C just ends it.
@@ -124,7 +129,7 @@ def train(
             remove_leftovers(out.path)
 
         team.by_lead(open_folder)
-        run = _Run(config, folder, out, model, memory, compute, spec, stop, watcher, features, team)
+        run = _Run(config, folder, out, model, memory, teachers, compute, spec, stop, watcher, features, team)
         if restarts:
             run.restore(team.by_lead(lambda: find_checkpoint(out, config, folder, run.kept, force=force)))
         else:
@@ -142,6 +147,7 @@ class _Run:
         out: RunFolder,
         model: Classifier,
         memory: Memory | None,
+        teachers: Teachers | None,
         compute: Compute,
         spec: PreprocessSpec,
         stop: StopRequest,
@@ -150,8 +156,8 @@ class _Run:
         team: Team,
     ) -> None:
         self.config, self.recipe, self.folder, self.out = config, config.recipe, folder, out
-        self.memory, self.compute, self.spec, self.stop, self.watcher = memory, compute, spec, stop, watcher
-        self.features, self.team = features, team
+        self.memory, self.teachers, self.compute, self.spec = memory, teachers, compute, spec
+        self.stop, self.watcher, self.features, self.team = stop, watcher, features, team
         self.model = model.to(memory_format=compute.layout).to(compute.device)
         team.copy_from_lead(self.model)
         if self.recipe.batch_norm == "synced" and not team.alone:
@@ -159,7 +165,7 @@ class _Run:
         self.frozen, _ = split_backbone(self.model.backbone, self.recipe.trained_stages)
         self.frozen.requires_grad_(False)
         self.learner = create_learner(self.model, self.recipe, attn_in_blocks=config.model.attn_in_blocks)
-        self.kept = digest_tensors(memory.state_dict()) if memory is not None else ""
+        self.kept = " ".join(digest_tensors(known.state_dict()) for known in (memory, teachers) if known is not None)
         # Derived from every record: once a run, not at every step.
         self.classes, self.fingerprint = folder.classes, folder.fingerprint()
         self.place = Place()
@@ -205,7 +211,9 @@ class _Run:
         self.save_last()  # a stop at any time from here on finds something to resume from
         try:
             source = self.source()
-            updater = Updater(self.learner, source, self.memory, self.compute, self.team, self._check_number)
+            updater = Updater(
+                self.learner, source, self.memory, self.teachers, self.compute, self.team, self._check_number
+            )
             if self.place.updates == 0 and (self.recipe.start == "probe" or self.config.init):
                 self.start(source)
             with self.board() as board:
@@ -388,7 +396,13 @@ class _Run:
                 "seed": self.config.seed,
                 "pretrained": Path(self.config.pretrained).name,
                 **({"init": Path(self.config.init).name} if self.config.init else {}),
+                **({"teachers": _named(self.config.teachers)} if self.config.teachers else {}),
                 **({"left_out": len(self.place.unreadable)} if self.place.unreadable else {}),
             },
             version=recyclenet.__version__,
         )
+
+
+def _named(paths: tuple[str, ...]) -> str:
+    """Files as a model says them: with their folder, for runs call theirs alike."""
+    return ", ".join("/".join(Path(path).parts[-2:]) for path in paths)

@@ -44,7 +44,7 @@ class Found:
 
 
 def origin(config: TrainConfig, kept: str) -> dict[str, object]:
-    """What a checkpoint says of its run, for `find_checkpoint`; `kept` is the digest of pretrained weights kept to."""
+    """What a checkpoint says of its run, for `find_checkpoint`; `kept` the digest of networks it keeps to."""
     return {"config": asdict(config), "kept": kept}
 
 
@@ -57,7 +57,7 @@ def find_checkpoint(
         out: the run's folder.
         config: the settings to go on with.
         folder: the photos to go on with.
-        kept: digest of the pretrained weights that the run keeps to; "" where it does not.
+        kept: digest of the pretrained weights that the run keeps to, and of its teachers; "" where it has none.
         force: take one that is of other settings or photos where there is no other.
 
     Raises:
@@ -115,7 +115,7 @@ def _read(path: Path, wanted: _Wanted) -> Found:
         before = from_dict(TrainConfig, state.origin.get("config"), str(path))
         changed = changed_settings(before, wanted.config)
         if state.origin.get("kept") != wanted.kept:
-            changed.append("pretrained weights that the run keeps to: others than before")
+            changed.append("pretrained weights or teachers that the run keeps to: others than before")
     changed += _changed_data(checkpoint, wanted, place.unreadable)
     return Found(path, checkpoint, state, place, before, tuple(changed))
 

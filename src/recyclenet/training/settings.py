@@ -33,6 +33,11 @@ def check_settings(config: TrainConfig) -> None:
             f"the recipe {recipe.name!r} keeps to the pretrained network's answers, which attention inside its blocks "
             "changes from the start: use --attn-at final, or --set recipe.keep=0"
         )
+    if config.teachers and recipe.caches_features:
+        raise RecycleNetError(
+            f"the recipe {recipe.name!r} trains on features that are computed once, and teachers look at photos: "
+            "--set recipe.views=0, or leave --teacher out"
+        )
     if not recipe.freezes:
         return
     if config.pretrained == "none" and not config.init:

@@ -13,11 +13,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from recyclenet.config import Recipe
 from recyclenet.models.classifier import Classifier
+from recyclenet.training.depthwise import fast_depthwise
 from recyclenet.training.device import Compute
 from recyclenet.training.memory import Memory
 from recyclenet.training.objective import loss_of, mix_pairs
 from recyclenet.training.sources import Source
 from recyclenet.training.state import Learner
+from recyclenet.training.teachers import Teachers
 from recyclenet.training.team import Team
 
 
@@ -50,6 +52,7 @@ class Updater:
         learner: whose weights change.
         source: where batches come from.
         memory: what the network keeps to, or None.
+        teachers: whose answers it learns, or None.
         compute: where.
         team: the processes that have a part each of every batch.
         check: told ("loss" or "gradient", its value), the same in all processes; raises where it is no number.
@@ -60,11 +63,13 @@ class Updater:
         learner: Learner,
         source: Source,
         memory: Memory | None,
+        teachers: Teachers | None,
         compute: Compute,
         team: Team,
         check: Callable[[str, float], None],
     ) -> None:
         self.learner, self.compute, self.team, self.check = learner, compute, team, check
+        self.teachers = teachers
         self.model, self.recipe = learner.model, learner.recipe
         self._pass = _Pass(source, self.model, memory)
         self._shared: nn.Module | None = None
@@ -94,9 +99,12 @@ class Updater:
         if not team.alone:
             self.model.drop.take_part(own if divided else slice(None), photos)
         weight = len(targets) / photos
-        with self.compute.autocast():
+        with self.compute.autocast(), fast_depthwise(self.compute):
             logits, moved = self._forward(mixed)
-        loss = loss_of(logits, shares, recipe.label_smoothing) + recipe.keep * moved
+            loss = loss_of(logits, shares, recipe.label_smoothing)
+            if self.teachers is not None:
+                loss = torch.lerp(loss, self.teachers.loss(mixed, logits), recipe.distill)
+        loss = loss + recipe.keep * moved
         correct = int((logits.detach().argmax(dim=1) == targets).sum())
         found = Updated(float(loss.detach()), correct)
         if divided and not team.alone:
