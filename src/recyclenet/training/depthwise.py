@@ -59,7 +59,7 @@ def _conv2d(
         return functional.conv2d(images, weight, bias, stride, padding, dilation, groups)
     result: Tensor = _Depthwise.apply(
         images.to(torch.bfloat16), weight.to(torch.bfloat16), strides, _pair(padding), _pair(dilation)
-    )  # type: ignore[no-untyped-call]
+    )
     return result
 
 
