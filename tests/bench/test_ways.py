@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from recyclenet import Predictor, load_photo
-from recyclenet.bench import answering, starting, steps, throughput, training_step
+from recyclenet.bench import answering, starting, steps, throughput, training_step, training_ways
 from recyclenet.bench.bench_photos import LARGE, write_bench_photos
 from recyclenet.bench.original_way import create_answer, create_network
 from recyclenet.data.folder import split_photo_folder
@@ -97,17 +97,50 @@ def test_training_updates_the_weights(tmp_path, rng):
         for number in range(12):
             save_photo(tmp_path / label / f"{number}.jpg", (60, 20 * number, 80), rng)
     folder = split_photo_folder(tmp_path)
-    records = folder.records
     table = training_step.measure_training(folder, "resnet18", 1, steps=1, batch_size=4)
-    assert [line.name for line in table.lines] == [training_step.OURS, training_step.PLAIN, training_step.ALONE]
+    names = [training_step.OURS, training_step.PLAIN, training_step.TIMM, training_step.ALONE]
+    assert [line.name for line in table.lines] == names
     assert all(line.taken.median > 0 for line in table.lines)
     with pytest.raises(RecycleNetError, match=r"needs 1000 train photos, not \d+"):
         training_step.measure_training(folder, "resnet18", 1, steps=1, batch_size=1000)
     if not torch.cuda.is_available():
         assert table.remarks[-1] == "On a GPU: skipped, no CUDA device."
-    spec = training_step.PreprocessSpec()
-    images, targets = next(training_step._plain_batches(folder, records, spec, 4))
-    assert (images.shape, targets.dtype) == ((4, 3, 224, 224), torch.int64)
+    work = training_ways.Work(folder.root, "resnet18", 2, 4)
+    for batches in (training_ways.plain_batches, training_ways._own_batches, training_ways._timm_loader):
+        loaded = list(batches(work))
+        assert [(images.shape, targets.dtype) for images, targets in loaded] == [((4, 3, 224, 224), torch.int64)] * 2
+        wanted = sorted(folder.classes.index(record.label) for record in work.records())
+        assert sorted(torch.cat([targets for _, targets in loaded]).tolist()) == wanted
+
+
+@pytest.mark.parametrize("way", [training_ways.own_step, training_ways.plain_loop, training_ways.timm_blocks])
+def test_every_way_moves_the_weights(tmp_path, rng, way, monkeypatch):
+    for label in ("a", "b"):
+        for number in range(8):
+            save_photo(tmp_path / label / f"{number}.jpg", (60, 20 * number, 80), rng)
+    work = training_ways.Work(split_photo_folder(tmp_path).root, "resnet18", 1, 4)
+    network, classes = work.network()
+    before = [parameter.detach().clone() for parameter in network.parameters()]
+    monkeypatch.setattr(training_ways.Work, "network", lambda _: (network, classes))
+    way(work)()
+    assert any(not torch.equal(one, other) for one, other in zip(before, network.parameters(), strict=True))
+
+
+def _fails(work):
+    raise ValueError("no luck today")
+
+
+def _ends(work):
+    raise SystemExit(3)
+
+
+def test_a_way_that_fails_elsewhere_is_said_here(tmp_path):
+    work = training_ways.Work(tmp_path, "resnet18", 1, 4)
+    with training_ways.Elsewhere({"one": _fails, "other": _ends}, work) as elsewhere:
+        with pytest.raises(RecycleNetError, match="one failed: ValueError: no luck today"):
+            elsewhere.seconds("one")
+        with pytest.raises(RecycleNetError, match="other: its process ended"):
+            elsewhere.seconds("other")
 
 
 def test_the_command_writes_a_page_and_json(run, tmp_path):

@@ -1,0 +1,267 @@
+"""Ways to train one network on the same photos, each in a process of its own: they set memory up differently."""
+
+import multiprocessing
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+
+import torch
+from PIL import Image
+from timm.data import ImageDataset, create_loader
+from timm.optim import create_optimizer_v2
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from recyclenet.config import ModelConfig
+from recyclenet.data.batches import PhotoDataset, epoch_batches, photo_batches
+from recyclenet.data.folder import open_photo_folder
+from recyclenet.data.splits import PhotoRecord
+from recyclenet.data.transforms import create_transform, decode_side
+from recyclenet.errors import RecycleNetError
+from recyclenet.machine import usable_cores
+from recyclenet.models.classifier import Classifier
+from recyclenet.models.factory import create_classifier
+from recyclenet.preprocess import PreprocessSpec
+from recyclenet.recipes import load_recipe
+from recyclenet.training.device import choose_compute
+from recyclenet.training.heap import keep_heap
+from recyclenet.training.state import create_learner
+from recyclenet.training.team import ALONE
+from recyclenet.training.update import Updater
+
+_PLAIN_WORKERS = 4
+_SPEC = PreprocessSpec()
+
+Round = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every way does in a round: updates by train photos of a folder.
+
+    Attributes:
+        root: of the photo folder.
+        arch: of the network, which has the RecycleNet attention.
+        steps: in a round.
+        batch_size: photos a step.
+    """
+
+    root: Path
+    arch: str
+    steps: int
+    batch_size: int
+
+    def records(self) -> tuple[PhotoRecord, ...]:
+        """The photos of a round, all of them there."""
+        return open_photo_folder(self.root).split("train")[: self.steps * self.batch_size]
+
+    def network(self) -> tuple[Classifier, int]:
+        """New, the same every time, and its number of classes."""
+        torch.manual_seed(0)
+        classes = len(open_photo_folder(self.root).classes)
+        return create_classifier(ModelConfig(arch=self.arch, attn="recyclenet"), classes), classes
+
+
+class Elsewhere(AbstractContextManager["Elsewhere"]):
+    """Ways in child processes, one each, which work when they are asked to and wait otherwise.
+
+    Args:
+        ways: by name; each gets the work once and gives what does a round. Functions of a module.
+        work: what they do.
+    """
+
+    def __init__(self, ways: Mapping[str, Callable[[Work], Round]], work: Work) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipes: dict[str, Connection] = {}
+        self._processes = []
+        for name, way in ways.items():
+            here, there = context.Pipe()
+            process = context.Process(target=_serve, args=(there, way, work))
+            process.start()
+            there.close()
+            self._pipes[name] = here
+            self._processes.append(process)
+
+    def seconds(self, name: str) -> float:
+        """Does one round and says what it took.
+
+        Raises:
+            RecycleNetError: the way failed.
+        """
+        try:
+            self._pipes[name].send(None)
+            answer = self._pipes[name].recv()
+        except (EOFError, OSError) as error:
+            raise RecycleNetError(f"{name}: its process ended") from error
+        if isinstance(answer, str):
+            raise RecycleNetError(f"{name} failed: {answer}")
+        return float(answer)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        for pipe in self._pipes.values():
+            pipe.close()
+        for process in self._processes:
+            process.join(10)
+            if process.is_alive():  # in the middle of a round that nobody waits for
+                process.kill()
+
+
+def _serve(pipe: Connection, way: Callable[[Work], Round], work: Work) -> None:
+    run: Round | None = None
+    while True:
+        try:
+            pipe.recv()
+        except (EOFError, OSError):  # nobody asks any more
+            return
+        try:
+            run = run or way(work)
+            started = time.perf_counter()
+            run()
+            pipe.send(time.perf_counter() - started)
+        except Exception as error:  # whatever it is, the parent says it
+            pipe.send("".join(traceback.format_exception_only(error)).strip())
+
+
+def own_step(work: Work) -> Round:
+    """As `recyclenet train` does it."""
+    update = _updates(work)
+    return lambda: update(_own_batches(work))
+
+
+def network_alone(work: Work) -> Round:
+    """The same updates, by one batch that lies ready."""
+    update = _updates(work)
+    size = work.batch_size
+    ready = torch.zeros(size, 3, _SPEC.img_size, _SPEC.img_size), torch.zeros(size, dtype=torch.int64)
+    return lambda: update(iter([ready] * work.steps))
+
+
+class _Photos:
+    """The source of batches as the updater knows it."""
+
+    def forward(self, model: Classifier, inputs: Tensor) -> Tensor:
+        return model(inputs)  # type: ignore[no-any-return]
+
+
+def _updates(work: Work) -> Callable[[Iterator[tuple[Tensor, Tensor]]], None]:
+    keep_heap()
+    recipe, compute = load_recipe("paper"), choose_compute("cpu", "auto", channels_last=True)
+    model, _ = work.network()
+    learner = create_learner(model.to(memory_format=compute.layout).train(), recipe, attn_in_blocks=False)
+    updater = Updater(learner, _Photos(), None, None, compute, ALONE, lambda what, value: None)  # type: ignore[arg-type]
+
+    def update(batches: Iterator[tuple[Tensor, Tensor]]) -> None:
+        for number, (images, targets) in enumerate(batches):
+            updater.update(images, targets, [len(targets)], number)
+
+    return update
+
+
+def _own_batches(work: Work) -> Iterator[tuple[Tensor, Tensor]]:
+    folder = open_photo_folder(work.root)
+    transform = create_transform("paper", _SPEC)
+    side = decode_side("paper", _SPEC)
+    dataset = PhotoDataset(folder.root, work.records(), folder.classes, transform, side, seed=0)
+    order = epoch_batches(len(dataset), work.batch_size, seed=0, epoch=0)
+    return photo_batches(dataset, order, epoch=0, workers=usable_cores())
+
+
+def plain_loop(work: Work) -> Round:
+    """As the original's recipe is written down: photos in full by four workers, float32, channels first."""
+    recipe = load_recipe("paper")
+    model, _ = work.network()
+    model.train()
+    optimizer = torch.optim.SGD(model.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay)
+    loss_of = nn.CrossEntropyLoss()
+
+    def run() -> None:
+        for images, targets in plain_batches(work):
+            loss = loss_of(model(images), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return run
+
+
+def plain_batches(work: Work) -> Iterator[tuple[Tensor, Tensor]]:
+    """As anybody would write it."""
+    classes = open_photo_folder(work.root).classes
+    records = work.records()
+    dataset = _PlainPhotos(
+        [work.root / record.path for record in records], [classes.index(record.label) for record in records]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # four workers are what the original's recipe says, however few cores there are
+        return iter(DataLoader(dataset, batch_size=work.batch_size, shuffle=True, num_workers=_PLAIN_WORKERS))
+
+
+class _PlainPhotos(Dataset[tuple[Tensor, Tensor]]):
+    def __init__(self, paths: Sequence[Path], targets: Sequence[int]) -> None:
+        self.paths, self.targets = paths, targets
+        self.transform = transforms.Compose(
+            [
+                transforms.RandomResizedCrop(_SPEC.img_size),
+                transforms.RandomHorizontalFlip(),
+                transforms.ToTensor(),
+                transforms.Normalize(_SPEC.mean, _SPEC.std),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, place: int) -> tuple[Tensor, Tensor]:
+        with Image.open(self.paths[place]) as image:
+            return self.transform(image.convert("RGB")), torch.tensor(self.targets[place])
+
+
+def timm_blocks(work: Work) -> Round:
+    """By timm's loader and optimizer, with what its training script offers for the CPU: bfloat16 and channels last."""
+    recipe, compute = load_recipe("paper"), choose_compute("cpu", "auto", channels_last=True)
+    model, _ = work.network()
+    model.to(memory_format=torch.channels_last).train()
+    optimizer = create_optimizer_v2(
+        model, opt="momentum", lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    )
+    loss_of = nn.CrossEntropyLoss()
+    loader = _timm_loader(work)
+
+    def run() -> None:
+        for images, targets in loader:
+            with torch.autocast("cpu", torch.bfloat16, enabled=compute.bf16):
+                loss = loss_of(model(images.contiguous(memory_format=torch.channels_last)), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return run
+
+
+def _timm_loader(work: Work) -> DataLoader[tuple[Tensor, Tensor]]:
+    classes = open_photo_folder(work.root).classes
+    dataset = ImageDataset(str(work.root), class_map={label: place for place, label in enumerate(classes)})
+    dataset.reader.samples = [(str(work.root / r.path), classes.index(r.label)) for r in work.records()]
+    loader: DataLoader[tuple[Tensor, Tensor]] = create_loader(
+        dataset,
+        input_size=(3, _SPEC.img_size, _SPEC.img_size),
+        batch_size=work.batch_size,
+        is_training=True,
+        color_jitter=0.0,
+        interpolation="bilinear",
+        mean=_SPEC.mean,
+        std=_SPEC.std,
+        num_workers=usable_cores(),
+        use_prefetcher=False,  # it is for GPUs
+        device=torch.device("cpu"),
+    )
+    return loader
