@@ -98,8 +98,7 @@ def test_training_updates_the_weights(tmp_path, rng):
             save_photo(tmp_path / label / f"{number}.jpg", (60, 20 * number, 80), rng)
     folder = split_photo_folder(tmp_path)
     table = training_step.measure_training(folder, "resnet18", 1, steps=1, batch_size=4)
-    names = [training_step.OURS, training_step.PLAIN, training_step.TIMM, training_step.ALONE]
-    assert [line.name for line in table.lines] == names
+    assert [line.name for line in table.lines] == list(training_step._WAYS)
     assert all(line.taken.median > 0 for line in table.lines)
     with pytest.raises(RecycleNetError, match=r"needs 1000 train photos, not \d+"):
         training_step.measure_training(folder, "resnet18", 1, steps=1, batch_size=1000)
@@ -113,7 +112,7 @@ def test_training_updates_the_weights(tmp_path, rng):
         assert sorted(torch.cat([targets for _, targets in loaded]).tolist()) == wanted
 
 
-@pytest.mark.parametrize("way", [training_ways.own_step, training_ways.plain_loop, training_ways.timm_blocks])
+@pytest.mark.parametrize("way", training_step._WAYS.values())
 def test_every_way_moves_the_weights(tmp_path, rng, way, monkeypatch):
     for label in ("a", "b"):
         for number in range(8):

@@ -7,7 +7,16 @@ import torch
 
 from recyclenet.bench.in_turn import time_in_turn
 from recyclenet.bench.result import Aim, BenchTable, lines_of
-from recyclenet.bench.training_ways import Elsewhere, Work, network_alone, own_step, plain_loop, timm_blocks
+from recyclenet.bench.training_ways import (
+    Elsewhere,
+    Work,
+    network_alone,
+    own_step,
+    own_step_giving_memory_back,
+    own_step_in_bf16_throughout,
+    plain_loop,
+    timm_blocks,
+)
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.errors import RecycleNetError
 from recyclenet.training.device import choose_compute
@@ -15,9 +24,18 @@ from recyclenet.training.device import choose_compute
 OURS = "recyclenet's step: photos in reduced size, bfloat16 where the hardware has it, channels last"
 PLAIN = "a plain loop: photos in full by 4 workers, float32, channels first"
 TIMM = "timm's loader and optimizer, bfloat16 where the hardware has it, channels last"
+GIVING_BACK = "recyclenet's step, freed memory given back to the system as usual"
+IN_BF16 = "recyclenet's step, every gradient of depthwise convolutions in bfloat16"
 ALONE = "the updates of the first line alone, by a ready batch"
 
-_WAYS = {OURS: own_step, PLAIN: plain_loop, TIMM: timm_blocks, ALONE: network_alone}
+_WAYS = {
+    OURS: own_step,
+    PLAIN: plain_loop,
+    TIMM: timm_blocks,
+    GIVING_BACK: own_step_giving_memory_back,
+    IN_BF16: own_step_in_bf16_throughout,
+    ALONE: network_alone,
+}
 _FASTER = 2.0
 
 

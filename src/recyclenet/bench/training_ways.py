@@ -5,11 +5,13 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 from types import TracebackType
+from unittest import mock
 
 import torch
 from PIL import Image
@@ -78,12 +80,12 @@ class Elsewhere(AbstractContextManager["Elsewhere"]):
     """
 
     def __init__(self, ways: Mapping[str, Callable[[Work], Round]], work: Work) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = _children()
         self._pipes: dict[str, Connection] = {}
         self._processes = []
         for name, way in ways.items():
             here, there = context.Pipe()
-            process = context.Process(target=_serve, args=(there, way, work))
+            process = context.Process(target=_serve, args=(there, way, work, multiprocessing.get_start_method()))
             process.start()
             there.close()
             self._pipes[name] = here
@@ -115,7 +117,18 @@ class Elsewhere(AbstractContextManager["Elsewhere"]):
                 process.kill()
 
 
-def _serve(pipe: Connection, way: Callable[[Work], Round], work: Work) -> None:
+def _children() -> SpawnContext | ForkServerContext:
+    """Clean processes: a server that has imported all this, and nothing else, is forked where the system can."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _serve(pipe: Connection, way: Callable[[Work], Round], work: Work, start_method: str) -> None:
+    # A child starts its own as it was started, unless told otherwise: loaders here are to be what they are anywhere.
+    multiprocessing.set_start_method(start_method, force=True)
     run: Round | None = None
     while True:
         try:
@@ -137,6 +150,23 @@ def own_step(work: Work) -> Round:
     return lambda: update(_own_batches(work))
 
 
+def own_step_giving_memory_back(work: Work) -> Round:
+    """The same with malloc as it is."""
+    update = _updates(work, keeps=False)
+    return lambda: update(_own_batches(work))
+
+
+def own_step_in_bf16_throughout(work: Work) -> Round:
+    """The same with every gradient in the type of its forward pass."""
+    update = _updates(work)
+
+    def run() -> None:
+        with mock.patch("recyclenet.training.update.fast_depthwise", return_value=nullcontext()):
+            update(_own_batches(work))
+
+    return run
+
+
 def network_alone(work: Work) -> Round:
     """The same updates, by one batch that lies ready."""
     update = _updates(work)
@@ -152,8 +182,9 @@ class _Photos:
         return model(inputs)  # type: ignore[no-any-return]
 
 
-def _updates(work: Work) -> Callable[[Iterator[tuple[Tensor, Tensor]]], None]:
-    keep_heap()
+def _updates(work: Work, *, keeps: bool = True) -> Callable[[Iterator[tuple[Tensor, Tensor]]], None]:
+    if keeps:
+        keep_heap()
     recipe, compute = load_recipe("paper"), choose_compute("cpu", "auto", channels_last=True)
     model, _ = work.network()
     learner = create_learner(model.to(memory_format=compute.layout).train(), recipe, attn_in_blocks=False)

@@ -16,7 +16,10 @@ _MOST_PHOTOS = 32  # enough to tell, and they go through the network as one batc
 
 def export(
     checkpoint: Annotated[
-        Path, typer.Argument(help="A checkpoint, such as RUN/best.safetensors; with --int8 also an exported .onnx.")
+        Path,
+        typer.Argument(
+            help="A checkpoint, such as RUN/best.safetensors, or bundled; with --int8 also an exported .onnx."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = Path("model.onnx"),
     photos: Annotated[

@@ -53,7 +53,9 @@ def train(
     ] = None,
     init: Annotated[
         Path | None,
-        typer.Option(help="A trained model to start from, on to new photos, views or classes (.safetensors)."),
+        typer.Option(
+            help="A trained model to start from, on to new photos, views or classes: .safetensors, or bundled."
+        ),
     ] = None,
     teacher: Annotated[
         list[Path] | None,
