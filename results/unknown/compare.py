@@ -116,6 +116,14 @@ def neighbours(train: Photos, k: int = 10) -> Score:
     return lambda photos: -np.partition(unit(photos["features"]) @ stored.T, -k, axis=1)[:, -k].astype(float)
 
 
+def class_means(train: Photos) -> Score:
+    """Minus the cosine to the nearest of the classes' mean directions."""
+    unit = lambda values: values / np.linalg.norm(values, axis=1, keepdims=True)  # noqa: E731
+    directions, targets = unit(train["features"]), train["targets"]
+    means = unit(np.stack([directions[targets == label].mean(axis=0) for label in np.unique(targets)]))
+    return lambda photos: -(unit(photos["features"]) @ means.T).max(axis=1).astype(float)
+
+
 def residual(train: Photos, count: int = 64) -> Score:
     """Length of what lies beside the principal plane."""
     plane, mean = principal(train["features"], count), train["features"].mean(axis=0)
@@ -173,6 +181,7 @@ def all_scores(
         "relative Mahalanobis, 64": mahalanobis(train, 64, relative=True),
         "relative Mahalanobis, 128": mahalanobis(train, 128, relative=True),
         "10th neighbour": neighbours(train),
+        "class means": class_means(train),
         "residual, 64": residual(train),
         "ViM, 64": vim(train),
         "exposure": exposure(known, unknown),
@@ -183,7 +192,7 @@ def all_scores(
         "ImageNet answers, rank 96, of shifted photos too": familiarity(known, head, 96),
     }
     alike = {}
-    for name in ("energy", "ViM, 64", "exposure", "ImageNet answers, rank 96"):
+    for name in ("energy", "ViM, 64", "exposure", "ImageNet answers, rank 96", "10th neighbour", "class means"):
         values = scores[name](known)
         alike[name] = (scores[name], values.mean(), values.std())
 
@@ -197,6 +206,12 @@ def all_scores(
     scores["ImageNet answers + ViM"] = total("ImageNet answers, rank 96", "ViM, 64")
     scores["ImageNet answers + energy"] = total("ImageNet answers, rank 96", "energy")
     scores["ImageNet answers + ViM + energy"] = total("ImageNet answers, rank 96", "ViM, 64", "energy")
+    scores["10th neighbour + energy"] = total("10th neighbour", "energy")
+    scores["10th neighbour + ViM"] = total("10th neighbour", "ViM, 64")
+    scores["class means + energy"] = total("class means", "energy")
+    scores["class means + ViM"] = total("class means", "ViM, 64")
+    scores["class means + ViM + energy"] = total("class means", "ViM, 64", "energy")
+    scores["class means + 10th neighbour + energy"] = total("class means", "10th neighbour", "energy")
     return scores
 
 

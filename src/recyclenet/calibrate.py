@@ -52,7 +52,8 @@ def calibrate(
     if val.features is not None:
         train = evaluate(model, folder, "train", on_progress=on_progress)
         if train.features is not None:  # always: both come from one model
-            unknown = fit_unknown((train.logits, train.features), (val.logits, val.features), old_head)
+            outputs = (train.logits, train.features), (val.logits, val.features)
+            unknown = fit_unknown(*outputs, old_head, targets=train.targets)
     calibration = Calibration(
         temperature=temperature,
         coverage=coverage,

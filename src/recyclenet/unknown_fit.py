@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from recyclenet.class_directions import fit_directions
 from recyclenet.encoded import encode
 from recyclenet.errors import RecycleNetError
 from recyclenet.old_answers import OldAnswers
@@ -34,6 +35,7 @@ def fit_unknown(
     val: Outputs,
     old_head: Head | None = None,
     *,
+    targets: NDArray[np.int64] | None = None,
     dimensions: int = DIMENSIONS,
     kept: float = KEPT,
 ) -> UnknownScore:
@@ -44,6 +46,8 @@ def fit_unknown(
         val: of photos that it was not trained on.
         old_head: the head that the pretrained network had, for a model whose training kept its answers; the score then
             goes by these, too.
+        targets: (n,), classes of the train photos; the score then goes by where these point and by the logits, and no
+            longer by what is beside the plane.
         dimensions: of the plane; at most half of the features, so that there is room beside it.
         kept: share of val photos that shall lie up to the line.
 
@@ -66,13 +70,23 @@ def fit_unknown(
     rest = float(draft.raw(flat, features).mean())
     if not rest > 1e-9:
         raise RecycleNetError(f"the model's features fill no more than {dimensions} dimensions: no room for strangers")
-    draft = replace(draft, alpha=max(0.0, float(logits.max(axis=1).mean()) / rest))
+    if targets is None:
+        draft = replace(draft, alpha=max(0.0, float(logits.max(axis=1).mean()) / rest))
+    else:
+        classes = fit_directions(features, targets)
+        own, other = (_spread(values) for values in (replace(draft, alpha=0.0).raw(*val), classes.raw(val[1])))
+        draft = replace(draft, alpha=0.0, classes=classes, classes_weight=own / other)
     if old_head is not None:
         answers = fit_old_answers(features, old_head)
-        own, other = (max(float(values.std()), 1e-3) for values in (draft.raw(*val), answers.raw(val[1])))
+        own, other = (_spread(values) for values in (draft.raw(*val), answers.raw(val[1])))
         draft = replace(draft, answers=answers, answers_weight=own / other)
     values = draft.raw(*val)
-    return replace(draft, middle=line_that_keeps(values, kept), width=max(float(values.std()), 1e-3))
+    return replace(draft, middle=line_that_keeps(values, kept), width=_spread(values))
+
+
+def _spread(values: NDArray[np.float64]) -> float:
+    """Standard deviation of raw values (n,), never 0."""
+    return max(float(values.std()), 1e-3)
 
 
 def line_that_keeps(values: NDArray[np.float64], kept: float) -> float:

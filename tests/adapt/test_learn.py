@@ -133,6 +133,28 @@ def test_calibration_from_held_out_answers(rng):
     assert near.unknown.middle == UNKNOWN.middle  # it never moves in
 
 
+def test_a_new_class_is_where_its_photos_point(rng):
+    """K directions are known; photos of class K point along another one, and are no strangers afterwards."""
+    axes = np.linalg.qr(rng.normal(size=(C, C)))[0][: K + 1].astype(np.float32)
+
+    def draw(classes, count):
+        targets = rng.choice(classes, count)
+        features = (10 * axes[targets] + rng.normal(0, 0.3, (count, C))).astype(np.float32)
+        return np.zeros((count, K + 1), np.float32), features, targets
+
+    logits, features, targets = draw(K, 60)
+    known = fit_unknown((logits[:, :K], features), (logits[:, :K], features), targets=targets, dimensions=5)
+    old = Calibration(0.5, 0.9, "aps", 0.8, 100, "old", known)
+    made, _ = recalibrate(old, *draw([0, K], 40), "new")
+    assert made.unknown.classes.classes == K + 1
+    answers, photos, _ = draw([K], 20)
+    assert known.classes.raw(photos).min() > -0.5
+    assert made.unknown.classes.raw(photos).max() < -0.8
+    assert (made.unknown.scores(answers, photos) <= 0.5).mean() > 0.8
+    same, _ = recalibrate(old, *draw(K, 40), "new")
+    assert same.unknown.classes == known.classes
+
+
 def test_too_few_photos_for_sets_drop_the_calibration(rng):
     logits, targets = rng.normal(size=(8, K)).astype(np.float32), np.zeros(8, int)
     made, said = recalibrate(OLD, logits, np.zeros((8, C), np.float32), targets, "new")

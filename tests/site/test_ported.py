@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from recyclenet.calibration import Calibration, calibrated_probs
+from recyclenet.class_directions import ClassDirections
 from recyclenet.encoded import encode
 from recyclenet.old_answers import OldAnswers
 from recyclenet.pictures.heatmap import heat, overlay
@@ -110,20 +111,33 @@ def old_answers(rng):
     return OldAnswers(features=FEATURES, rank=3, answers=20, temperature=1.7, **arrays)
 
 
-def unknown_score(rng, answers):
+def class_directions(rng):
+    rows = rng.normal(size=(CLASSES, FEATURES))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return ClassDirections(FEATURES, CLASSES, encode(rows, "<f2"))
+
+
+def unknown_score(rng, answers=None, classes=None):
     directions = np.linalg.qr(rng.normal(size=(FEATURES, 4)))[0].T
     return UnknownScore(
         features=FEATURES, dimensions=4, mean=encode(rng.normal(size=FEATURES), "<f4"),
         plane=encode(directions, "<f2"), alpha=2.5, middle=6.0 if answers else 3.0, width=0.8, kept=0.95,
         answers=answers,
         answers_weight=0.7 if answers else 0.0,
+        classes=classes,
+        classes_weight=1.9 if classes else 0.0,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("method", ["lac", "aps"])
-@pytest.mark.parametrize("score", ["none", "its own features", "old answers"])
+@pytest.mark.parametrize("score", ["none", "its own features", "old answers", "classes"])
 def test_probabilities_sets_and_strangeness(call, rng, method, score):
-    unknown = None if score == "none" else unknown_score(rng, old_answers(rng) if score == "old answers" else None)
+    unknown = {
+        "none": lambda: None,
+        "its own features": lambda: unknown_score(rng),
+        "old answers": lambda: unknown_score(rng, old_answers(rng)),
+        "classes": lambda: unknown_score(rng, classes=class_directions(rng)),
+    }[score]()
     calibration = Calibration(1.6, 0.95, method, 0.9 if method == "aps" else 0.8, 100, "x", unknown)
     logits = rng.normal(scale=3, size=(40, CLASSES)).astype(np.float32)
     logits[0] = 1  # all classes alike

@@ -44,7 +44,7 @@ def recalibrate(
         return None, f"dropped: sets with {100 * coverage:g} % coverage need {needed} photos, not {len(targets)}"
     temperature = fit_temperature(logits, targets)
     probs = softmax(logits.astype(np.float64) / temperature)
-    unknown = None if old is None or old.unknown is None else _moved_out(old.unknown, logits, features)
+    unknown = None if old is None or old.unknown is None else _moved_out(old.unknown, logits, features, targets)
     made = Calibration(
         temperature=temperature,
         coverage=coverage,
@@ -57,6 +57,12 @@ def recalibrate(
     return made, f"fitted anew on {len(targets)} held-out photos, temperature {temperature:.3f}"
 
 
-def _moved_out(unknown: UnknownScore, logits: NDArray[np.float32], features: NDArray[np.float32]) -> UnknownScore:
+def _moved_out(
+    unknown: UnknownScore, logits: NDArray[np.float32], features: NDArray[np.float32], targets: NDArray[np.int64]
+) -> UnknownScore:
+    """With the directions of classes that the model did not know, and a line that keeps the photos."""
+    new = np.zeros(len(targets), bool) if unknown.classes is None else targets >= unknown.classes.classes
+    if unknown.classes is not None and new.any():
+        unknown = replace(unknown, classes=unknown.classes.with_classes(features[new], targets[new]))
     line = line_that_keeps(unknown.raw(logits, features), unknown.kept)
     return replace(unknown, middle=max(unknown.middle, line))

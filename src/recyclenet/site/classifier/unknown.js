@@ -1,12 +1,15 @@
-// How strange a photo is to the model: recyclenet's unknown.py and old_answers.py in the browser.
+// How strange a photo is to the model: recyclenet's unknown.py, old_answers.py and class_directions.py in the browser.
 
 import { dot, floats, halves, logSumExp, product, softmax } from "./numbers.js";
 
 // From the description's score, a function of (logits, features) that gives a number in [0, 1].
 export function unknownScore(score) {
   const own = virtualLogit(score);
-  const answers = score.answers ? oldAnswers(score.answers) : () => 0;
-  const raw = (logits, features) => own(logits, features) + score.answers_weight * answers(features);
+  const parts = [];
+  if (score.answers) parts.push([score.answers_weight, oldAnswers(score.answers)]);
+  if (score.classes) parts.push([score.classes_weight, classDirections(score.classes)]);
+  const raw = (logits, features) =>
+    parts.reduce((sum, [weight, part]) => sum + weight * part(features), own(logits, features));
   return (logits, features) => 1 / (1 + Math.exp(-(raw(logits, features) - score.middle) / score.width));
 }
 
@@ -28,5 +31,13 @@ function oldAnswers(head) {
     const logits = product(up, product(down, features));
     const probs = softmax(logits.map((value, at) => (value + bias[at]) / head.temperature));
     return -Math.log(Math.max(dot(probs, usual), 1e-30));
+  };
+}
+
+function classDirections({ directions }) {
+  const rows = halves(directions);
+  return (features) => {
+    const length = Math.max(Math.sqrt(dot(features, features)), 1e-12);
+    return -Math.max(...product(rows, features)) / length;
   };
 }
