@@ -46,13 +46,12 @@ def world(rng):
 def test_strangers_point_elsewhere_however_sure_the_logits_are(world):
     train, targets = world([0, 1, 2], 300)
     val, _ = world([0, 1, 2], 200)
-    made = fit_unknown(train, val, targets=targets, kept=0.95)
+    made = fit_unknown(train[1], targets, val, kept=0.95)
     friends, strangers = world([0, 1, 2], 100)[0], world([3, 4, 5], 100)[0]
     assert auroc(made.scores(*strangers), made.scores(*friends)) > 0.99
     assert (made.scores(*val) <= 0.5).sum() == pytest.approx(190, abs=1)
-    assert made.alpha == 0
     energy = -np.log(np.exp(val[0].astype(float)).sum(axis=1))
-    pointing = made.classes_weight * made.classes.raw(val[1])
+    pointing = made.weight * made.classes.raw(val[1])
     np.testing.assert_allclose(made.raw(*val), energy + pointing)
     assert energy.std() == pytest.approx(pointing.std(), rel=1e-5)  # neither outvotes the other
 
@@ -70,12 +69,10 @@ def test_a_class_that_is_learnt_later_is_no_stranger(world):
 
 def test_what_does_not_fit_is_refused(world):
     train, targets = world([0, 1, 2], 300)
-    made = fit_unknown(train, train, targets=targets)
+    made = fit_unknown(train[1], targets, train)
     with pytest.raises(RecycleNetError, match="point everywhere"):
         fit_directions(np.float32([[1, 0], [-1, 0]]), np.array([0, 0]))
     with pytest.raises(RecycleNetError, match="directions must hold 6 finite numbers"):
         ClassDirections(3, 2, encode(np.zeros(5), "<f2"))
     with pytest.raises(RecycleNetError, match="classes are for 3 features, not for 30"):
         replace(made, classes=ClassDirections(3, 2, encode(np.eye(2, 3), "<f2")))
-    with pytest.raises(RecycleNetError, match="classes and classes_weight go together"):
-        replace(made, classes_weight=0.0)

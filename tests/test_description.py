@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recyclenet.calibration import Calibration
+from recyclenet.class_directions import ClassDirections
 from recyclenet.config import ModelConfig
 from recyclenet.description import FORMAT, ModelDescription
 from recyclenet.encoded import encode
@@ -13,7 +14,10 @@ from recyclenet.errors import RecycleNetError
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.unknown import UnknownScore
 
-UNKNOWN = UnknownScore(3, 2, encode(np.array([1, 2, 3]), "<f4"), encode(np.eye(2, 3), "<f2"), 0.5, -2.5, 0.25, 0.99)
+POINTING = ClassDirections(3, 1, encode(np.eye(1, 3), "<f2"))
+UNKNOWN = UnknownScore(
+    3, 2, encode(np.array([1, 2, 3]), "<f4"), encode(np.eye(2, 3), "<f2"), POINTING, 0.5, -2.5, 0.25, 0.99
+)
 CALIBRATION = Calibration(0.5, 0.95, "aps", 0.75, 328, "ab12", UNKNOWN)
 
 FULL = ModelDescription(
@@ -143,7 +147,9 @@ def test_a_calibration_out_of_range_is_refused(changes, message):
         ({"mean": "é"}, "mean must be numbers in base64"),
         ({"mean": "AAA="}, "mean must be numbers in base64"),
         ({"plane": encode(np.full((2, 3), np.nan), "<f2")}, "plane must hold 6 finite numbers"),
-        ({"alpha": -1}, "alpha must lie"),
+        ({"weight": -1}, "weight must lie"),
+        ({"classes": {"features": 3, "classes": 2, "directions": "AAAA"}}, "directions must hold 6 finite numbers"),
+        ({"classes": {"features": 2, "classes": 1, "directions": "AAAAAA=="}}, "are for 2 features, not for 3"),
         ({"width": 0}, "width must lie"),
         ({"middle": float("nan")}, "middle must lie"),
         ({"kept": 2}, "kept must lie"),

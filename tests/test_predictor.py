@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
+from recyclenet.class_directions import ClassDirections
 from recyclenet.description import METADATA_KEY
 from recyclenet.encoded import encode
 from recyclenet.errors import PhotoError, RecycleNetError
@@ -126,7 +127,8 @@ def maps_as_features(proto):
 
 
 def a_score_for_three_features(proto):
-    unknown = UnknownScore(3, 1, encode(np.zeros(3), "<f4"), encode(np.ones(3), "<f2"), 1.0, 0.0, 1.0, 0.99)
+    pointing = ClassDirections(3, 1, encode(np.eye(1, 3), "<f2"))
+    unknown = UnknownScore(3, 1, encode(np.zeros(3), "<f4"), encode(np.ones(3), "<f2"), pointing, 1.0, 0.0, 1.0, 0.99)
     with_description(calibration=replace(Predictor().description.calibration, unknown=unknown))(proto)
 
 

@@ -19,7 +19,7 @@ RINGS = {
     "training.interrupt": 0,
     "photo": 1, "rgb": 1, "preprocess": 1, "description": 1, "predictor": 1, "metrics": 1, "evaluate": 1, "report": 1,
     "model_card": 1, "pictures": 1, "comparison": 1, "parity": 1, "conformal": 1, "calibration": 1, "calibrate": 1,
-    "selective": 1, "answers": 1, "trust": 1, "sorting": 1, "unknown": 1, "unknown_fit": 1, "old_answers": 1,
+    "selective": 1, "answers": 1, "trust": 1, "sorting": 1, "unknown": 1, "unknown_fit": 1,
     "encoded": 1, "class_directions": 1, "signature": 1, "bulk": 1, "page": 1, "site": 1, "redescribe": 3,
     "ablation": 3, "ablation.suites": 0, "ablation.published": 0, "ablation.results": 0, "ablation.tables": 1,
     "data": 1, "data.batches": 2, "data.transforms": 2, "data.staging": 2, "data.features": 2,

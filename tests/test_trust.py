@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from recyclenet.calibration import Calibration
+from recyclenet.class_directions import ClassDirections
 from recyclenet.config import ModelConfig
 from recyclenet.data.splits import PhotoRecord
 from recyclenet.description import ModelDescription
@@ -109,9 +110,13 @@ def test_bins_by_hand(evaluation):
     assert "| 2 | 0 | 2 | 100.0 %" in text
 
 
+# Strange is what does not point along the first of two directions, however sure it is.
+POINTING = ClassDirections(2, 1, encode(np.eye(1, 2), "<f2"))
+UNKNOWN = UnknownScore(2, 1, encode(np.zeros(2), "<f4"), encode(np.eye(1, 2), "<f2"), POINTING, 100.0, -50.0, 1.0, 0.99)
+
+
 def test_strangers_are_asked_about():
-    unknown = UnknownScore(2, 1, encode(np.zeros(2), "<f4"), encode(np.eye(1, 2), "<f2"), 1.0, 5.0, 1.0, 0.99)
-    found = evaluation_of([0.99, 0.99], ["paper", "paper"], features=np.float32([[0, 0], [0, 50]]), unknown=unknown)
+    found = evaluation_of([0.99, 0.99], ["paper", "paper"], features=np.float32([[5, 0], [0, 50]]), unknown=UNKNOWN)
     assert found.is_unknown.tolist() == [False, True]
     assert measure_trust(found).called_unknown == 1
     sorting = sort_photos(found, RULES, "own")
@@ -138,6 +143,5 @@ def test_the_report_has_it_all(evaluation, tmp_path):
 
 
 def test_arrays_stay_out_of_the_report():
-    unknown = UnknownScore(2, 1, encode(np.zeros(2), "<f4"), encode(np.eye(1, 2), "<f2"), 1.0, 5.0, 1.0, 0.99)
-    found = evaluation_of([0.9], ["paper"], features=np.zeros((1, 2), np.float32), unknown=unknown)
-    assert set(to_table(found)["description"]["calibration"]["unknown"]).isdisjoint({"mean", "plane"})
+    found = evaluation_of([0.9], ["paper"], features=np.zeros((1, 2), np.float32), unknown=UNKNOWN)
+    assert set(to_table(found)["description"]["calibration"]["unknown"]).isdisjoint({"mean", "plane", "classes"})

@@ -10,7 +10,7 @@ from recyclenet.conformal import Floats, Ints, choose_method, fit_threshold
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.evaluate import Evaluation, Model, evaluate
 from recyclenet.metrics import softmax
-from recyclenet.unknown_fit import Head, fit_unknown
+from recyclenet.unknown_fit import fit_unknown
 
 _COLDEST, _HOTTEST = 0.05, 20.0
 _STEPS = 60  # halvings: far beyond the precision of a float
@@ -29,7 +29,6 @@ def calibrate(
     folder: PhotoFolder,
     *,
     coverage: float = 0.95,
-    old_head: Head | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Fit:
     """Fits temperature and sets on val; and the unknown score on the features of train and val.
@@ -38,7 +37,6 @@ def calibrate(
         model: its own calibration, if it has one, is not used.
         folder: must have photos in train and val.
         coverage: how often a set should hold the true class, in (0, 1).
-        old_head: as `fit_unknown` takes it.
         on_progress: told (photos done, photos in all), for each part anew.
 
     Raises:
@@ -52,8 +50,7 @@ def calibrate(
     if val.features is not None:
         train = evaluate(model, folder, "train", on_progress=on_progress)
         if train.features is not None:  # always: both come from one model
-            outputs = (train.logits, train.features), (val.logits, val.features)
-            unknown = fit_unknown(*outputs, old_head, targets=train.targets)
+            unknown = fit_unknown(train.features, train.targets, (val.logits, val.features))
     calibration = Calibration(
         temperature=temperature,
         coverage=coverage,

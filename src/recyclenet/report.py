@@ -83,7 +83,7 @@ def _description_table(description: ModelDescription) -> dict[str, Any]:
     """The description without the unknown score's arrays: nobody reads a hundred thousand letters of base64."""
     table = asdict(description)
     if description.calibration is not None and description.calibration.unknown is not None:
-        for name in ("mean", "plane"):
+        for name in ("mean", "plane", "classes"):
             del table["calibration"]["unknown"][name]
     return table
 

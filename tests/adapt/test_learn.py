@@ -11,6 +11,7 @@ from recyclenet.adapt.recalibrate import recalibrate
 from recyclenet.calibrate import fit_temperature
 from recyclenet.calibration import Calibration
 from recyclenet.conformal import fit_threshold
+from recyclenet.encoded import decode
 from recyclenet.metrics import softmax
 from recyclenet.unknown import UnknownScore
 from recyclenet.unknown_fit import fit_unknown
@@ -35,7 +36,7 @@ def world(rng):
 def test_learns_the_new_and_keeps_the_old(world):
     old, targets, head, new, made = world
     assert (head.logits(new[:, 0]).argmax(axis=1) == made).mean() < 0.8
-    unknown = fit_unknown((head.logits(old), old), (head.logits(old), old), dimensions=10)
+    unknown = fit_unknown(old, targets, (head.logits(old), old), dimensions=10)
     imagined = imagined_features(unknown, new.reshape(-1, C), seed=3)
     for features in (old, imagined):
         learnt = learn(new, made, head, memory_rows(features, head, K), PULLS[-1])
@@ -45,7 +46,8 @@ def test_learns_the_new_and_keeps_the_old(world):
 
 def test_imagined_features_have_the_files_mean_and_the_photos_spread(rng):
     unknown = fit_unknown(
-        (rng.normal(size=(50, 2)).astype("f4"), rng.normal(size=(50, 8)).astype("f4")),
+        rng.normal(size=(50, 8)).astype("f4"),
+        np.arange(50) % 2,
         (rng.normal(size=(9, 2)).astype("f4"), rng.normal(size=(9, 8)).astype("f4")),
         dimensions=2,
     )
@@ -103,10 +105,8 @@ def test_two_folds_are_enough(world):
 
 
 UNKNOWN = fit_unknown(
-    (
-        np.random.default_rng(0).normal(size=(60, K)).astype("f4"),
-        np.random.default_rng(1).normal(size=(60, C)).astype("f4"),
-    ),
+    np.random.default_rng(1).normal(size=(60, C)).astype("f4"),
+    np.arange(60) % K,
     (
         np.random.default_rng(2).normal(size=(60, K)).astype("f4"),
         np.random.default_rng(3).normal(size=(60, C)).astype("f4"),
@@ -129,7 +129,8 @@ def test_calibration_from_held_out_answers(rng):
     # 99 % of 40 photos are all of them: none of these is called unknown any more.
     assert made.unknown.middle == pytest.approx(UNKNOWN.raw(logits, features).max())
     assert isinstance(made.unknown, UnknownScore)
-    near, _ = recalibrate(OLD, logits, 0 * features + UNKNOWN.centre, targets, "new")
+    along = np.repeat(decode(UNKNOWN.classes.directions, "<f2", K * C, "rows").reshape(K, C)[:1], 40, axis=0)
+    near, _ = recalibrate(OLD, logits + 50, along, targets, "new")
     assert near.unknown.middle == UNKNOWN.middle  # it never moves in
 
 
@@ -143,7 +144,7 @@ def test_a_new_class_is_where_its_photos_point(rng):
         return np.zeros((count, K + 1), np.float32), features, targets
 
     logits, features, targets = draw(K, 60)
-    known = fit_unknown((logits[:, :K], features), (logits[:, :K], features), targets=targets, dimensions=5)
+    known = fit_unknown(features, targets, (logits[:, :K], features), dimensions=5)
     old = Calibration(0.5, 0.9, "aps", 0.8, 100, "old", known)
     made, _ = recalibrate(old, *draw([0, K], 40), "new")
     assert made.unknown.classes.classes == K + 1

@@ -11,7 +11,6 @@ from PIL import Image
 from recyclenet.calibration import Calibration, calibrated_probs
 from recyclenet.class_directions import ClassDirections
 from recyclenet.encoded import encode
-from recyclenet.old_answers import OldAnswers
 from recyclenet.pictures.heatmap import heat, overlay
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.rules import RULES, Bin, Costs, Rules, load_rules
@@ -100,44 +99,20 @@ def test_views_are_pythons(call, rng, size, spec, tmp_path):
 FEATURES, CLASSES = 12, 5
 
 
-def old_answers(rng):
-    usual = rng.dirichlet(np.full(20, 0.2))
-    arrays = {
-        "down": encode(rng.normal(size=(3, FEATURES)), "<f2"),
-        "up": encode(rng.normal(size=(20, 3)), "<f2"),
-        "bias": encode(rng.normal(size=20), "<f4"),
-        "usual": encode(usual, "<f4"),
-    }
-    return OldAnswers(features=FEATURES, rank=3, answers=20, temperature=1.7, **arrays)
-
-
-def class_directions(rng):
+def unknown_score(rng):
+    plane = np.linalg.qr(rng.normal(size=(FEATURES, 4)))[0].T
     rows = rng.normal(size=(CLASSES, FEATURES))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return ClassDirections(FEATURES, CLASSES, encode(rows, "<f2"))
-
-
-def unknown_score(rng, answers=None, classes=None):
-    directions = np.linalg.qr(rng.normal(size=(FEATURES, 4)))[0].T
     return UnknownScore(
-        features=FEATURES, dimensions=4, mean=encode(rng.normal(size=FEATURES), "<f4"),
-        plane=encode(directions, "<f2"), alpha=2.5, middle=6.0 if answers else 3.0, width=0.8, kept=0.95,
-        answers=answers,
-        answers_weight=0.7 if answers else 0.0,
-        classes=classes,
-        classes_weight=1.9 if classes else 0.0,
+        features=FEATURES, dimensions=4, mean=encode(rng.normal(size=FEATURES), "<f4"), plane=encode(plane, "<f2"),
+        classes=ClassDirections(FEATURES, CLASSES, encode(rows, "<f2")), weight=1.9, middle=-5.0, width=0.8, kept=0.95,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("method", ["lac", "aps"])
-@pytest.mark.parametrize("score", ["none", "its own features", "old answers", "classes"])
+@pytest.mark.parametrize("score", ["none", "by its features"])
 def test_probabilities_sets_and_strangeness(call, rng, method, score):
-    unknown = {
-        "none": lambda: None,
-        "its own features": lambda: unknown_score(rng),
-        "old answers": lambda: unknown_score(rng, old_answers(rng)),
-        "classes": lambda: unknown_score(rng, classes=class_directions(rng)),
-    }[score]()
+    unknown = None if score == "none" else unknown_score(rng)
     calibration = Calibration(1.6, 0.95, method, 0.9 if method == "aps" else 0.8, 100, "x", unknown)
     logits = rng.normal(scale=3, size=(40, CLASSES)).astype(np.float32)
     logits[0] = 1  # all classes alike

@@ -61,8 +61,8 @@ def _moved_out(
     unknown: UnknownScore, logits: NDArray[np.float32], features: NDArray[np.float32], targets: NDArray[np.int64]
 ) -> UnknownScore:
     """With the directions of classes that the model did not know, and a line that keeps the photos."""
-    new = np.zeros(len(targets), bool) if unknown.classes is None else targets >= unknown.classes.classes
-    if unknown.classes is not None and new.any():
+    new = targets >= unknown.classes.classes
+    if new.any():
         unknown = replace(unknown, classes=unknown.classes.with_classes(features[new], targets[new]))
     line = line_that_keeps(unknown.raw(logits, features), unknown.kept)
     return replace(unknown, middle=max(unknown.middle, line))

@@ -2,15 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from recyclenet.extras import require_extra
-
-if TYPE_CHECKING:
-    from recyclenet.config import ModelConfig
-    from recyclenet.unknown_fit import Head
 
 
 def calibrate(
@@ -24,14 +20,6 @@ def calibrate(
     coverage: Annotated[
         float, typer.Option(min=0.5, max=0.999, help="How often the set of possible answers should hold the true one.")
     ] = 0.95,
-    pretrained: Annotated[
-        str | None,
-        typer.Option(
-            help="imagenet (from the hub) or a file: the weights that a training with `keep` started from. The unknown "
-            "score then goes by the answers of their head, too.",
-            show_default="none",
-        ),
-    ] = None,
 ) -> None:
     """Fit on val how far a model's answers can be trusted, and write that into its file; the weights stay."""
     require_extra("train", "calibrate")
@@ -47,9 +35,8 @@ def calibrate(
     check_endings(model, target)
     loaded = load_model(model)
     bare = replace(loaded, description=replace(loaded.description, calibration=None))
-    old_head = None if pretrained is None else _old_head(pretrained, loaded.description.model)
     with progress_bar("photos") as bar:
-        fitted = fit(bare, open_photo_folder(data), coverage=coverage, old_head=old_head, on_progress=bar)
+        fitted = fit(bare, open_photo_folder(data), coverage=coverage, on_progress=bar)
     calibration = fitted.calibration
     write_description(model, replace(loaded.description, calibration=calibration), target)
     after = expected_calibration_error(calibrated_probs(fitted.val.logits, calibration), fitted.val.targets)
@@ -59,12 +46,3 @@ def calibrate(
     )
     if calibration.unknown is None:
         note("no unknown score: the model has no output 'features'; export it again with this version")
-
-
-def _old_head(pretrained: str, model: "ModelConfig") -> "Head":
-    from recyclenet.models.factory import create_classifier
-    from recyclenet.models.pretrained import linear_head, load_pretrained
-
-    network = create_classifier(model, 2)
-    weight, bias = linear_head(load_pretrained(network.backbone, model, pretrained), network.head.in_features)
-    return weight.numpy(), bias.numpy()

@@ -7,6 +7,7 @@ from onnx import ModelProto, helper
 from PIL import Image
 
 from recyclenet.calibration import Calibration
+from recyclenet.class_directions import ClassDirections
 from recyclenet.config import ModelConfig
 from recyclenet.description import METADATA_KEY, ModelDescription
 from recyclenet.encoded import encode
@@ -36,7 +37,8 @@ _TOKENS = (
 def _described() -> bytes:
     """A description with everything in it that there can be."""
     mean, plane = encode(np.arange(3.0), "<f4"), encode(np.eye(2, 3), "<f2")
-    unknown = UnknownScore(3, 2, mean, plane, 0.5, -2.5, 0.25, 0.99)
+    pointing = ClassDirections(3, 1, encode(np.eye(1, 3), "<f2"))
+    unknown = UnknownScore(3, 2, mean, plane, pointing, 0.5, -2.5, 0.25, 0.99)
     return (
         ModelDescription(
             ModelConfig(arch_args={"depth": 2, "x": True}),

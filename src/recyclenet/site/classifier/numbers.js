@@ -37,8 +37,6 @@ function bytes(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
-export const floats = (text) => new Float32Array(bytes(text).buffer);
-
 // float16, for which not every browser has an array
 export function halves(text) {
   return Float32Array.from(new Uint16Array(bytes(text).buffer), (bits) => {
