@@ -148,7 +148,10 @@ def test_a_calibration_out_of_range_is_refused(changes, message):
         ({"mean": "AAA="}, "mean must be numbers in base64"),
         ({"plane": encode(np.full((2, 3), np.nan), "<f2")}, "plane must hold 6 finite numbers"),
         ({"weight": -1}, "weight must lie"),
-        ({"classes": {"features": 3, "classes": 2, "directions": "AAAA"}}, "directions must hold 6 finite numbers"),
+        (
+            {"classes": {"features": 3, "classes": 2, "directions": POINTING.directions}},
+            "directions must hold 6 finite numbers",
+        ),
         ({"classes": {"features": 2, "classes": 1, "directions": "AAAAAA=="}}, "are for 2 features, not for 3"),
         ({"width": 0}, "width must lie"),
         ({"middle": float("nan")}, "middle must lie"),

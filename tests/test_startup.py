@@ -26,19 +26,8 @@ ANSWERING = {"numpy", "PIL", "onnxruntime"}
 BEGINNING = {"atomic", "entry", "errors", "extras"}
 LISTING = BEGINNING | {"labels"}
 PHOTO_TO_DECISION = {
-    *(
-        "ahead",
-        "answers",
-        "bundled",
-        "calibration",
-        "class_directions",
-        "config",
-        "configs",
-        "conformal",
-        "description",
-        "encoded",
-    ),
-    *("machine", "metrics", "onnx_file", "photo", "predictor", "preprocess", "rgb", "rules"),
+    *("ahead", "answers", "bundled", "calibration", "class_directions", "config", "configs", "conformal"),
+    *("description", "encoded", "machine", "metrics", "onnx_file", "photo", "predictor", "preprocess", "rgb", "rules"),
     *("signature", "strict", "toml_file", "unknown"),
 }
 

@@ -54,9 +54,9 @@ class UnknownScore:
         check_range("middle", self.middle, -1e6, 1e6)
         check_range("width", self.width, 1e-6, 1e6)
         check_range("kept", self.kept, 0.5, 1.0)
+        _ = self._arrays  # decoded here, so that a damaged file is refused when it is read
         if self.classes.features != self.features:
             raise RecycleNetError(f"classes are for {self.classes.features} features, not for {self.features}")
-        _ = self._arrays  # decoded here, so that a damaged file is refused when it is read
 
     @cached_property
     def _arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
