@@ -184,3 +184,13 @@ def test_half_refuses_weights_that_16_bits_do_not_hold(tmp_path, two):
     with pytest.raises(RecycleNetError, match=r"head\.weight has weights that are too large for float16"):
         mix([(path, 1.0) for path in two], tmp_path / "half.safetensors", half=True)
     assert not (tmp_path / "half.safetensors").exists()
+
+
+def test_the_mix_may_see_photos_at_another_size(run, tmp_path, two):
+    out = tmp_path / "soup.safetensors"
+    code, _, err = run("soup", *two, "--out", out, "--img-size", 48, "--resize", 48)
+    assert code == 0, err
+    spec = read_checkpoint(out).description.preprocess
+    assert spec == replace(DESCRIPTION.preprocess, img_size=48, resize=48)
+    code, _, err = run("soup", *two, "--out", out, "--resize", 48)
+    assert (code, "--resize goes with --img-size" in err) == (2, True)

@@ -117,7 +117,7 @@ def neighbours(train: Photos, k: int = 10) -> Score:
 
 
 def class_means(train: Photos) -> Score:
-    """Minus the cosine to the nearest of the classes' mean directions."""
+    """Minus the cosine to the nearest of the classes' mean directions, as `recyclenet calibrate` fits them."""
     unit = lambda values: values / np.linalg.norm(values, axis=1, keepdims=True)  # noqa: E731
     directions, targets = unit(train["features"]), train["targets"]
     means = unit(np.stack([directions[targets == label].mean(axis=0) for label in np.unique(targets)]))
@@ -136,7 +136,7 @@ def residual(train: Photos, count: int = 64) -> Score:
 
 
 def vim(train: Photos) -> Score:
-    """Virtual-logit matching (https://arxiv.org/abs/2203.10807), as `recyclenet calibrate` fits it."""
+    """Virtual-logit matching (https://arxiv.org/abs/2203.10807)."""
     rest = residual(train)
     alpha = train["logits"].max(axis=1).mean() / rest(train).mean()
     return lambda photos: alpha * rest(photos) + energy(photos)

@@ -135,7 +135,8 @@ _TRASHNET_LIMITS = (
 
 def _training(training: Mapping[str, Any]) -> str:
     if "mixed" in training:  # by `recyclenet soup`
-        return f"recipe {training.get('recipe')}, {training.get('epochs')} epochs; weights {training['mixed']}"
+        epochs = f", {training['epochs']} epochs" if "epochs" in training else ""  # missing where the parts differ
+        return f"recipe {training.get('recipe')}{epochs}; weights {training['mixed']}"
     return (
         f"recipe {training.get('recipe')}, epoch {training.get('epoch')} of {training.get('epochs')}, "
         f"seed {training.get('seed')}"

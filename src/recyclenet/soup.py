@@ -17,7 +17,9 @@ from recyclenet.errors import RecycleNetError
 T = TypeVar("T")
 
 
-def mix(parts: Sequence[tuple[Path, float]], out: Path, *, half: bool = False) -> ModelDescription:
+def mix(
+    parts: Sequence[tuple[Path, float]], out: Path, *, half: bool = False, view: tuple[int, int] | None = None
+) -> ModelDescription:
     """Writes the weighted mean of checkpoints, batch statistics included.
 
     Runs that were fine-tuned from one start lie in one basin: their mean costs no more than one of them and is
@@ -28,6 +30,7 @@ def mix(parts: Sequence[tuple[Path, float]], out: Path, *, half: bool = False) -
         parts: files and their shares; shares are divided by their sum.
         out: the checkpoint to write; it makes no claim about its accuracy, and has the first part's view: runs may
             have gone on from each other at another size.
+        view: img_size and resize of the mix's preprocessing, where it is not to be the first part's.
         half: store kernels as float16, in half the file; statistics and biases stay as they are.
 
     Raises:
@@ -50,8 +53,12 @@ def mix(parts: Sequence[tuple[Path, float]], out: Path, *, half: bool = False) -
     }
     if half:
         weights = {name: _halved(name, tensor) for name, tensor in weights.items()}
+    spec = first.description.preprocess
+    if view is not None:
+        spec = replace(spec, img_size=view[0], resize=view[1])
     description = replace(
         first.description,
+        preprocess=spec,
         metrics={},
         calibration=None,
         data=_common([checkpoint.description.data for checkpoint in checkpoints]),

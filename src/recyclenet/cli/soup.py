@@ -15,6 +15,13 @@ def soup(
         typer.Argument(metavar="FILE[:SHARE]...", help="Checkpoints of runs with one start; shares are 1 by default."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The checkpoint to write (.safetensors).")],
+    img_size: Annotated[
+        int | None, typer.Option(help="Side of the mix's input in pixels.", show_default="the first checkpoint's")
+    ] = None,
+    resize: Annotated[
+        int | None,
+        typer.Option(help="With --img-size: shorter side before the centre crop.", show_default="img-size / 0.875"),
+    ] = None,
     half: Annotated[bool, typer.Option("--half", help="Weights in 16 bits: half the file.")] = False,
 ) -> None:
     """Average the weights of several runs into one network: as small and fast as each, often better than all."""
@@ -23,7 +30,10 @@ def soup(
 
     if out.suffix != ".safetensors":
         raise RecycleNetError(f"expected a file ending in .safetensors, not {out}")
-    description = mix([_part(text) for text in checkpoints], out, half=half)
+    if img_size is None and resize is not None:
+        raise RecycleNetError("--resize goes with --img-size")
+    view = None if img_size is None else (img_size, resize or round(img_size / 0.875))
+    description = mix([_part(text) for text in checkpoints], out, half=half, view=view)
     typer.echo(f"{out}: {description.training['mixed']}")
 
 
