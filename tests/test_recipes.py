@@ -37,6 +37,7 @@ def test_paper_is_the_original_recipe_exactly():
         "ema_decay": 0.0,
         "start": "fresh",
         "keep": 0.0,
+        "distill": 0.5,
         "augment": "paper",
         "surfaces": 0.0,
         "img_size": 224,
