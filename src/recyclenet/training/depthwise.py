@@ -1,8 +1,7 @@
-"""Gradients of depthwise convolutions in bfloat16 on the CPU, which would take longer than all the rest of a step.
+"""Gradients of depthwise convolutions that bfloat16 has no fast kernels for on the CPU.
 
-oneDNN has no fast kernels for two of them and falls back to plain loops: the gradient of a strided one's input (17
-times as long as in float32) and the gradient of weights of more than 3×3 (4 times). Here these are computed in float32.
-Measured in docs/performance.md.
+oneDNN has no fast kernels for two of them and falls back to plain loops: the gradient of a strided one's input, and the
+gradient of weights of more than 3×3. Here these are computed in float32. Measured in docs/performance.md.
 """
 
 import contextlib
