@@ -8,6 +8,7 @@ import torch
 from recyclenet.bench.in_turn import time_in_turn
 from recyclenet.bench.result import Aim, BenchTable, lines_of
 from recyclenet.bench.training_ways import (
+    SPEC,
     Elsewhere,
     Work,
     network_alone,
@@ -71,7 +72,7 @@ def measure_training(
     median = {name: float(np.median(seconds)) for name, seconds in per_photo.items()}
     compute = choose_compute("cpu", "auto", channels_last=True)
     return BenchTable(
-        f"training step of {arch} + RecycleNet, batch {batch_size}, 224 px, a photo",
+        f"training step of {arch} + RecycleNet, batch {batch_size}, {SPEC.img_size} px, a photo",
         "ms",
         "recyclenet's step",
         rounds,

@@ -39,7 +39,7 @@ from recyclenet.training.team import ALONE
 from recyclenet.training.update import Updater
 
 _PLAIN_WORKERS = 4
-_SPEC = PreprocessSpec()
+SPEC = PreprocessSpec()
 
 Round = Callable[[], None]
 
@@ -171,7 +171,7 @@ def network_alone(work: Work) -> Round:
     """The same updates, by one batch that lies ready."""
     update = _updates(work)
     size = work.batch_size
-    ready = torch.zeros(size, 3, _SPEC.img_size, _SPEC.img_size), torch.zeros(size, dtype=torch.int64)
+    ready = torch.zeros(size, 3, SPEC.img_size, SPEC.img_size), torch.zeros(size, dtype=torch.int64)
     return lambda: update(iter([ready] * work.steps))
 
 
@@ -199,8 +199,8 @@ def _updates(work: Work, *, keeps: bool = True) -> Callable[[Iterator[tuple[Tens
 
 def _own_batches(work: Work) -> Iterator[tuple[Tensor, Tensor]]:
     folder = open_photo_folder(work.root)
-    transform = create_transform("paper", _SPEC)
-    side = decode_side("paper", _SPEC)
+    transform = create_transform("paper", SPEC)
+    side = decode_side("paper", SPEC)
     dataset = PhotoDataset(folder.root, work.records(), folder.classes, transform, side, seed=0)
     order = epoch_batches(len(dataset), work.batch_size, seed=0, epoch=0)
     return photo_batches(dataset, order, epoch=0, workers=usable_cores())
@@ -241,10 +241,10 @@ class _PlainPhotos(Dataset[tuple[Tensor, Tensor]]):
         self.paths, self.targets = paths, targets
         self.transform = transforms.Compose(
             [
-                transforms.RandomResizedCrop(_SPEC.img_size),
+                transforms.RandomResizedCrop(SPEC.img_size),
                 transforms.RandomHorizontalFlip(),
                 transforms.ToTensor(),
-                transforms.Normalize(_SPEC.mean, _SPEC.std),
+                transforms.Normalize(SPEC.mean, SPEC.std),
             ]
         )
 
@@ -284,13 +284,13 @@ def _timm_loader(work: Work) -> DataLoader[tuple[Tensor, Tensor]]:
     dataset.reader.samples = [(str(work.root / r.path), classes.index(r.label)) for r in work.records()]
     loader: DataLoader[tuple[Tensor, Tensor]] = create_loader(
         dataset,
-        input_size=(3, _SPEC.img_size, _SPEC.img_size),
+        input_size=(3, SPEC.img_size, SPEC.img_size),
         batch_size=work.batch_size,
         is_training=True,
         color_jitter=0.0,
         interpolation="bilinear",
-        mean=_SPEC.mean,
-        std=_SPEC.std,
+        mean=SPEC.mean,
+        std=SPEC.std,
         num_workers=usable_cores(),
         use_prefetcher=False,  # it is for GPUs
         device=torch.device("cpu"),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from recyclenet.cli.model_options import view_of
 from recyclenet.errors import RecycleNetError
 from recyclenet.extras import require_extra
 
@@ -63,10 +64,7 @@ def export(
     if not int8:
         if data is not None or report is not None:
             raise RecycleNetError("--data and --report go with --int8; to compare on photos of your own use --photos")
-        if img_size is None and resize is not None:
-            raise RecycleNetError("--resize goes with --img-size")
-        view = None if img_size is None else (img_size, resize or round(img_size / 0.875))
-        _export_floats(checkpoint, out, photos, view)
+        _export_floats(checkpoint, out, photos, view_of(img_size, resize))
         return
     if img_size is not None:
         raise RecycleNetError("--img-size does not go with --int8: export with it first, then make that file small")

@@ -66,3 +66,14 @@ def three_numbers(text: str | None, name: str) -> list[float] | None:
     if len(values) not in (1, 3):
         raise RecycleNetError(f"--{name} must be one number or three with commas between, not {text!r}")
     return values * 3 if len(values) == 1 else values
+
+
+def view_of(img_size: int | None, resize: int | None) -> tuple[int, int] | None:
+    """Both sizes of a view that --img-size asks for, None without it.
+
+    Raises:
+        RecycleNetError: --resize alone.
+    """
+    if img_size is None and resize is not None:
+        raise RecycleNetError("--resize goes with --img-size")
+    return None if img_size is None else (img_size, resize or round(img_size / 0.875))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from recyclenet.cli.model_options import view_of
 from recyclenet.errors import RecycleNetError
 from recyclenet.extras import require_extra
 
@@ -30,10 +31,7 @@ def soup(
 
     if out.suffix != ".safetensors":
         raise RecycleNetError(f"expected a file ending in .safetensors, not {out}")
-    if img_size is None and resize is not None:
-        raise RecycleNetError("--resize goes with --img-size")
-    view = None if img_size is None else (img_size, resize or round(img_size / 0.875))
-    description = mix([_part(text) for text in checkpoints], out, half=half, view=view)
+    description = mix([_part(text) for text in checkpoints], out, half=half, view=view_of(img_size, resize))
     typer.echo(f"{out}: {description.training['mixed']}")
 
 

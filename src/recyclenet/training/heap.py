@@ -13,8 +13,7 @@ def keep_heap() -> bool:
     """Tells glibc's malloc not to give memory back to the system before the process ends.
 
     It asks the system anew for every block above 32 MB, and the system then has to find, clear and map each page of
-    it. A batch's feature maps are such blocks, and that work is a quarter of a training step on the CPU
-    (docs/performance.md). The process needs no more memory at its peak.
+    it. A batch's feature maps are such blocks (docs/performance.md).
 
     Returns:
         Whether there was such a malloc; elsewhere nothing changes.
