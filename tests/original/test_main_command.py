@@ -188,7 +188,7 @@ def test_a_new_run_writes_over_no_old_one(whole, root_dir, tmp_path, capsys):
 
 def fake_epochs(monkeypatch, answer):
     """Epochs without their training and their photos: val's answers are `answer` for every photo."""
-    monkeypatch.setattr(loop, "PhotoSource", lambda *_: type("Source", (), {"steps": 1}))
+    monkeypatch.setattr(loop, "PhotoSource", lambda *_: type("Source", (), {"steps": 1, "close": lambda: None}))
 
     def train_epoch(self, source, updater):
         self.place.step, self.place.seen = 1, 1

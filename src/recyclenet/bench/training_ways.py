@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from recyclenet.config import ModelConfig
-from recyclenet.data.batches import PhotoDataset, epoch_batches, photo_batches
+from recyclenet.data.batches import PhotoDataset, PhotoLoader, epoch_batches
 from recyclenet.data.folder import open_photo_folder
 from recyclenet.data.splits import PhotoRecord
 from recyclenet.data.transforms import create_transform, decode_side
@@ -146,23 +146,23 @@ def _serve(pipe: Connection, way: Callable[[Work], Round], work: Work, start_met
 
 def own_step(work: Work) -> Round:
     """As `recyclenet train` does it."""
-    update = _updates(work)
-    return lambda: update(_own_batches(work))
+    update, batches = _updates(work), own_batches(work)
+    return lambda: update(batches())
 
 
 def own_step_giving_memory_back(work: Work) -> Round:
     """The same with malloc as it is."""
-    update = _updates(work, keeps=False)
-    return lambda: update(_own_batches(work))
+    update, batches = _updates(work, keeps=False), own_batches(work)
+    return lambda: update(batches())
 
 
 def own_step_in_bf16_throughout(work: Work) -> Round:
     """The same with every gradient in the type of its forward pass."""
-    update = _updates(work)
+    update, batches = _updates(work), own_batches(work)
 
     def run() -> None:
         with mock.patch("recyclenet.training.update.fast_depthwise", return_value=nullcontext()):
-            update(_own_batches(work))
+            update(batches())
 
     return run
 
@@ -197,13 +197,15 @@ def _updates(work: Work, *, keeps: bool = True) -> Callable[[Iterator[tuple[Tens
     return update
 
 
-def _own_batches(work: Work) -> Iterator[tuple[Tensor, Tensor]]:
+def own_batches(work: Work) -> Callable[[], Iterator[tuple[Tensor, Tensor]]]:
+    """An epoch of nothing but the round's photos, as often as it is called."""
     folder = open_photo_folder(work.root)
     transform = create_transform("paper", SPEC)
     side = decode_side("paper", SPEC)
     dataset = PhotoDataset(folder.root, work.records(), folder.classes, transform, side, seed=0)
     order = epoch_batches(len(dataset), work.batch_size, seed=0, epoch=0)
-    return photo_batches(dataset, order, epoch=0, workers=usable_cores())
+    loader = PhotoLoader(dataset, usable_cores())
+    return lambda: loader.batches(order, epoch=0)
 
 
 def plain_loop(work: Work) -> Round:

@@ -1,15 +1,19 @@
 """Photos in batches whose content depends on seed, epoch and place alone, not on workers or on stops."""
 
+import atexit
 import signal
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from recyclenet.data.splits import PhotoRecord
 from recyclenet.data.transforms import Transform
@@ -48,7 +52,7 @@ class Loaded(NamedTuple):
 class PhotoDataset(Dataset[Loaded]):
     """Decoded and transformed photos. An index is (epoch, i): the transform's randomness comes from seed, epoch and i.
 
-    A photo that cannot be read comes with its PhotoError, of which `photo_batches` speaks in the main process: an
+    A photo that cannot be read comes with its PhotoError, of which PhotoLoader speaks in the main process: an
     exception inside a worker would lose its type. `names` are the paths below the root.
     """
 
@@ -83,49 +87,131 @@ class PhotoDataset(Dataset[Loaded]):
             return Loaded(self.transform(photo), self.targets[index], found)
 
 
-def photo_batches(
-    dataset: PhotoDataset,
-    batches: Sequence[Sequence[int]],
-    *,
-    epoch: int,
-    workers: int,
-    on_error: Callable[[int, PhotoError], None] | None = None,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Images (N, 3, H, W) float32 and targets (N,) int64 for each batch of indices.
+class PhotoLoader:
+    """A dataset's photos in batches, read by processes that start with this and end when it is closed.
+
+    They are copies of the process that makes this, and share its memory until it writes to it: the less it has, the
+    less is there twice. Make it before training begins.
 
     Args:
         dataset: the photos.
-        batches: indices.
-        epoch: of the transform's randomness.
         workers: processes that decode; 0: this one.
-        on_error: told (index, error) of each photo that cannot be read, before its batch comes; its image is blank.
-
-    Raises:
-        PhotoError: a photo cannot be read and there is no `on_error`; or what that raises.
-        RecycleNetError: a worker ended before its work was done.
     """
-    loader: DataLoader[Loaded] = DataLoader(
-        dataset,
-        batch_sampler=[[(epoch, index) for index in batch] for batch in batches],
-        num_workers=workers,
-        collate_fn=_collate,
-        worker_init_fn=_start_worker,
-        pin_memory=torch.cuda.is_available(),
-    )
-    try:
-        for indices, (images, targets, errors) in zip(batches, loader, strict=True):
+
+    def __init__(self, dataset: PhotoDataset, workers: int) -> None:
+        self.dataset = dataset
+        self._wanted = _Wanted()
+        self._given: Generator[tuple[Tensor, Tensor]] | None = None
+        loader: DataLoader[Loaded] = DataLoader(
+            dataset,
+            batch_sampler=self._wanted,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            collate_fn=_collate,
+            worker_init_fn=_start_worker,
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),  # for seeds that nothing here uses; drawn from nobody else's
+        )
+        # The only reference to it: with that its processes go, whoever still holds an error's traceback or a generator.
+        self._open = [loader]
+        # An interpreter that ends waits for its children, which do not know that.
+        self._at_exit = partial(_close, weakref.ref(self))
+        if workers:
+            atexit.register(self._at_exit)
+            for _ in loader:  # nothing is wanted yet, but the processes start
+                pass
+
+    def batches(
+        self,
+        batches: Sequence[Sequence[int]],
+        *,
+        epoch: int,
+        on_error: Callable[[int, PhotoError], None] | None = None,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images (N, 3, H, W) float32 and targets (N,) int64 for each batch of indices.
+
+        This ends what an earlier call gives; batches of that which were not taken are dropped.
+
+        Args:
+            batches: indices.
+            epoch: of the transform's randomness.
+            on_error: told (index, error) of each photo that cannot be read, before its batch comes; its image is blank.
+
+        Raises:
+            PhotoError: a photo cannot be read and there is no `on_error`; or what that raises.
+            RecycleNetError: a process that reads ended before its work was done.
+            ValueError: this is closed.
+        """
+        if not self._open:
+            raise ValueError("this loader is closed")
+        self._stop_giving()
+        self._wanted.places = [[(epoch, index) for index in batch] for batch in batches]
+        self._given = _give(self._open, batches, on_error)
+        return self._given
+
+    def close(self) -> None:
+        """Ends the processes."""
+        atexit.unregister(self._at_exit)
+        self._stop_giving()
+        self._open.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _stop_giving(self) -> None:
+        if self._given is not None:
+            self._given.close()
+            self._given = None
+
+
+def _close(loader: weakref.ref[PhotoLoader]) -> None:
+    if (there := loader()) is not None:
+        there.close()
+
+
+def _give(
+    opened: list[DataLoader[Loaded]],
+    batches: Sequence[Sequence[int]],
+    on_error: Callable[[int, PhotoError], None] | None,
+) -> Generator[tuple[Tensor, Tensor]]:
+    with explained_readers():
+        for indices, (images, targets, errors) in zip(batches, opened[0], strict=True):
             for index, error in zip(indices, errors, strict=True):
                 if error is not None and on_error is None:
                     raise error
                 if error is not None and on_error is not None:
                     on_error(index, error)
             yield images, targets
+
+
+@contextmanager
+def explained_readers() -> Iterator[None]:
+    """Says what it means when a process that reads photos ends too early.
+
+    Torch raises its error wherever the main process is when the system tells of the end: put this around all that is
+    done between batches, too.
+    """
+    try:
+        yield
     except RuntimeError as error:
         if not str(error).startswith("DataLoader worker"):
             raise
         raise RecycleNetError(
             "a process that reads photos ended too early, perhaps for want of memory: try fewer --workers"
         ) from error
+
+
+class _Wanted(Sampler[list[tuple[int, int]]]):
+    """The batches of the latest call, for a loader that stays."""
+
+    def __init__(self) -> None:
+        self.places: list[list[tuple[int, int]]] = []
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return iter(self.places)
 
 
 def in_order(total: int, batch_size: int) -> list[list[int]]:

@@ -6,7 +6,7 @@ a run that was stopped goes on with the batches, augmentations and drop-out that
 
 import math
 import time
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import recyclenet
 from recyclenet.atomic import make_folder, remove_leftovers
 from recyclenet.checkpoint import TrainState, save_checkpoint
 from recyclenet.config import TrainConfig
-from recyclenet.data.batches import derive_seed
+from recyclenet.data.batches import derive_seed, explained_readers
 from recyclenet.data.features import FeatureCache
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.data.inventory import write_inventory
@@ -210,16 +210,16 @@ class _Run:
         )
         self.save_last()  # a stop at any time from here on finds something to resume from
         try:
-            source = self.source()
-            updater = Updater(
-                self.learner, source, self.memory, self.teachers, self.compute, self.team, self._check_number
-            )
-            if self.place.updates == 0 and (self.recipe.start == "probe" or self.config.init):
-                self.start(source)
-            with self.board() as board:
-                while self.place.epoch < self.recipe.epochs:
-                    self.train_epoch(source, updater)
-                    self.finish_epoch(source, board)
+            with explained_readers(), closing(self.source()) as source:
+                updater = Updater(
+                    self.learner, source, self.memory, self.teachers, self.compute, self.team, self._check_number
+                )
+                if self.place.updates == 0 and (self.recipe.start == "probe" or self.config.init):
+                    self.start(source)
+                with self.board() as board:
+                    while self.place.epoch < self.recipe.epochs:
+                        self.train_epoch(source, updater)
+                        self.finish_epoch(source, board)
         except RunStopped:
             self.save_last()
             return self.result(self.stop.signal_number)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from recyclenet.config import Augment, TrainConfig
-from recyclenet.data.batches import PhotoDataset, derive_seed, epoch_batches, in_order, photo_batches
+from recyclenet.data.batches import PhotoDataset, PhotoLoader, derive_seed, epoch_batches, in_order
 from recyclenet.data.features import FeatureCache, gather
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.data.splits import PhotoRecord
@@ -57,6 +57,9 @@ class Source(Protocol):
     def val_batches(self) -> Batches:
         """The val split in order."""
 
+    def close(self) -> None:
+        """Ends what reads photos."""
+
 
 class PhotoSource:
     """Photos, decoded and augmented anew each epoch, through the whole network."""
@@ -72,9 +75,11 @@ class PhotoSource:
         self._config = config
         self._unreadable = unreadable
         self._team = team
-        self._train = _dataset(config, folder, folder.split("train"), spec, config.recipe.augment)
+        self._train = PhotoLoader(
+            _dataset(config, folder, folder.split("train"), spec, config.recipe.augment), config.workers
+        )
         self._plain = _dataset(config, folder, folder.split("train"), spec, "none")
-        self._val = _dataset(config, folder, folder.split("val"), spec, "none")
+        self._val = PhotoLoader(_dataset(config, folder, folder.split("val"), spec, "none"), config.workers)
 
     @cached_property
     def steps(self) -> int:
@@ -97,25 +102,32 @@ class PhotoSource:
 
     def plain_batches(self) -> Batches:
         """Images (N, 3, H, W) and targets."""
-        return self._evaluated(self._plain)
+        with PhotoLoader(self._plain, self._config.workers) as loader:
+            yield from self._evaluated(loader)
 
     def val_batches(self) -> Batches:
         """Images (N, 3, H, W) and targets."""
         return self._evaluated(self._val)
 
-    def _evaluated(self, dataset: PhotoDataset) -> Batches:
-        return self._readable(dataset, in_order(len(dataset), _EVAL_BATCH), epoch=0)
+    def close(self) -> None:
+        """Ends the processes that read photos."""
+        self._train.close()
+        self._val.close()
 
-    def _readable(self, dataset: PhotoDataset, batches: list[list[int]], epoch: int) -> Batches:
+    def _evaluated(self, loader: PhotoLoader) -> Batches:
+        return self._readable(loader, in_order(len(loader.dataset), _EVAL_BATCH), epoch=0)
+
+    def _readable(self, loader: PhotoLoader, batches: list[list[int]], epoch: int) -> Batches:
         """Own parts of the batches without photos that cannot be read: these are missing in their places."""
-        names, unreadable, team = dataset.names, self._unreadable, self._team
-        loaded = _parts(dataset, batches, epoch, self._config.workers, team, unreadable.add)
+        names, unreadable, team = loader.dataset.names, self._unreadable, self._team
+        loaded = _parts(loader, batches, epoch, team, unreadable.add)
         for batch, (images, targets) in zip(batches, loaded, strict=True):
             there = [place for place, index in enumerate(team.part(batch)) if names[index] not in unreadable]
             yield (images, targets) if len(there) == len(targets) else (images[there], targets[there])
 
     def _order(self, epoch: int) -> list[list[int]]:
-        return epoch_batches(len(self._train), self._config.recipe.batch_size, seed=self._config.seed, epoch=epoch)
+        total, recipe = len(self._train.dataset), self._config.recipe
+        return epoch_batches(total, recipe.batch_size, seed=self._config.seed, epoch=epoch)
 
 
 @dataclass(frozen=True)
@@ -161,6 +173,9 @@ class FeatureSource:
         """The evaluation view of the val split."""
         return self._in_batches(self.val_view, self.val_targets, self.val_readable)
 
+    def close(self) -> None:
+        """Nothing reads photos any more."""
+
     def _order(self, epoch: int) -> list[list[int]]:
         return epoch_batches(len(self.targets), self.config.recipe.batch_size, seed=self.config.seed, epoch=epoch)
 
@@ -204,14 +219,15 @@ def compute_features(
         def batches() -> Iterator[Tensor]:
             done = 0
             order = in_order(len(dataset), _EVAL_BATCH)
-            for images, _ in _parts(dataset, order, epoch, config.workers, team, add):
-                team.check(stop)
-                with torch.inference_mode(), compute.autocast():
-                    part = folded(compute.place(images)).to("cpu", torch.float16)
-                features = team.rows(part, team.counts(len(part)))
-                yield features
-                done += len(features)
-                watcher.features(name, done, len(dataset))
+            with PhotoLoader(dataset, config.workers) as loader:
+                for images, _ in _parts(loader, order, epoch, team, add):
+                    team.check(stop)
+                    with torch.inference_mode(), compute.autocast():
+                        part = folded(compute.place(images)).to("cpu", torch.float16)
+                    features = team.rows(part, team.counts(len(part)))
+                    yield features
+                    done += len(features)
+                    watcher.features(name, done, len(dataset))
 
         def unseen() -> Iterator[Tensor]:
             raise RecycleNetError(
@@ -257,10 +273,9 @@ def compute_features(
 
 
 def _parts(
-    dataset: PhotoDataset,
+    loader: PhotoLoader,
     batches: list[list[int]],
     epoch: int,
-    workers: int,
     team: Team,
     add: Callable[[str, PhotoError], None],
 ) -> Batches:
@@ -268,12 +283,12 @@ def _parts(
     found: list[tuple[str, PhotoError]] = []
 
     def report(index: int, error: PhotoError) -> None:
-        found.append((dataset.names[index], error))
+        found.append((loader.dataset.names[index], error))
 
     parts = [team.part(batch) for batch in batches]
     # Where a part is empty one photo is loaded all the same, for the shape of what is not there.
     wanted = [part or batch[:1] for part, batch in zip(parts, batches, strict=True)]
-    loaded = photo_batches(dataset, wanted, epoch=epoch, workers=workers, on_error=report)
+    loaded = loader.batches(wanted, epoch=epoch, on_error=report)
     for part, (images, targets) in zip(parts, loaded, strict=True):
         for name, error in team.exchange(found):
             add(name, error)
