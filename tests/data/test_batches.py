@@ -162,7 +162,7 @@ def test_a_loader_draws_no_random_number_of_others(class_folders):
 
 
 LOSES_A_READER = """
-import multiprocessing, sys
+import multiprocessing, signal, sys, time
 from recyclenet.data.batches import PhotoLoader, explained_readers
 from recyclenet.errors import RecycleNetError
 from tests.data.test_batches import dataset
@@ -170,18 +170,23 @@ try:
     with explained_readers(), PhotoLoader(dataset(sys.argv[1], "none"), 1) as loader:
         batches = loader.batches([[index] for index in range(20)], epoch=0)
         next(batches)
-        multiprocessing.active_children()[0].kill()  # the system tells of it at any moment from here on
+        if sys.argv[2] == "asked":
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        [reader] = multiprocessing.active_children()
+        reader.kill()
+        time.sleep(5)
         list(batches)
 except RecycleNetError as error:
     print(error)
 """
 
 
-def test_a_reader_that_is_gone_is_said(class_folders):
+@pytest.mark.parametrize("when", ["told by the system", "asked"])
+def test_a_reader_that_is_gone_is_said(class_folders, when):
     # In a process of its own: wherever that is, torch raises its error there.
-    words = [sys.executable, "-c", LOSES_A_READER, class_folders]
-    said = subprocess.run(words, timeout=60, capture_output=True, text=True).stdout
-    assert said.startswith("a process that reads photos ended too early")
+    words = [sys.executable, "-c", LOSES_A_READER, class_folders, when]
+    ended = subprocess.run(words, timeout=60, capture_output=True, text=True)
+    assert ended.stdout.startswith("a process that reads photos ended too early"), ended.stderr
 
 
 def test_a_closed_loader_gives_nothing(class_folders):

@@ -20,6 +20,8 @@ from recyclenet.data.transforms import Transform
 from recyclenet.errors import PhotoError, RecycleNetError
 from recyclenet.photo import load_photo
 
+_READER_GONE = "a process that reads photos ended too early, perhaps for want of memory: try fewer --workers"
+
 
 def derive_seed(*parts: int) -> int:
     """One 63-bit seed from several whole numbers, well mixed."""
@@ -177,7 +179,8 @@ def _give(
     batches: Sequence[Sequence[int]],
     on_error: Callable[[int, PhotoError], None] | None,
 ) -> Generator[tuple[Tensor, Tensor]]:
-    with explained_readers():
+    # A batch is asked for from the process that made it, which may be gone by then.
+    with explained_readers(ConnectionError, EOFError, FileNotFoundError):
         for indices, (images, targets, errors) in zip(batches, opened[0], strict=True):
             for index, error in zip(indices, errors, strict=True):
                 if error is not None and on_error is None:
@@ -188,20 +191,26 @@ def _give(
 
 
 @contextmanager
-def explained_readers() -> Iterator[None]:
+def explained_readers(*means_it: type[Exception]) -> Iterator[None]:
     """Says what it means when a process that reads photos ends too early.
 
     Torch raises its error wherever the main process is when the system tells of the end: put this around all that is
     done between batches, too.
+
+    Args:
+        means_it: other errors that mean it.
+
+    Raises:
+        RecycleNetError: a process ended.
     """
     try:
         yield
+    except means_it as error:
+        raise RecycleNetError(_READER_GONE) from error
     except RuntimeError as error:
         if not str(error).startswith("DataLoader worker"):
             raise
-        raise RecycleNetError(
-            "a process that reads photos ended too early, perhaps for want of memory: try fewer --workers"
-        ) from error
+        raise RecycleNetError(_READER_GONE) from error
 
 
 class _Wanted(Sampler[list[tuple[int, int]]]):
