@@ -24,6 +24,7 @@ EAGER = "the same network in eager torch, full decode"
 COMPILED = "the same network by torch.compile, full decode"
 
 _FASTER = {"512×384": 5.0, "4000×3000": 9.0}  # times as fast as the original's way
+_LEAD_INS = 5  # after a way in torch, whose threads go on spinning for a while
 _GLUE = 1.25  # times the session and the decoding that it cannot do without
 
 
@@ -66,7 +67,7 @@ def measure_answering(
         for way, network in by_torch.items():
             ways[way] = _torch_way(path, spec, network)
         told = None if on_progress is None else (lambda done, total, name=name: on_progress(name, done, total))
-        taken = time_in_turn(ways, rounds, warm_ups=max(3, rounds // 10), lead_ins=1, on_progress=told)
+        taken = time_in_turn(ways, rounds, warm_ups=max(3, rounds // 10), lead_ins=_LEAD_INS, on_progress=told)
         median = {way: float(np.median(seconds)) for way, seconds in taken.items()}
         aims = [
             Aim(f"time of session and decoding together, for {name}", median[OURS] / (median[SESSION] + median[DECODE]),

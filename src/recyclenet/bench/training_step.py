@@ -54,7 +54,8 @@ def measure_training(
     Args:
         folder: split.
         arch: of the backbone.
-        rounds: each of `steps` steps, the start of the loaders included.
+        rounds: each of `steps` steps; processes that read photos stay from round to round where they stay from
+            epoch to epoch, which is everywhere but in the plain loop.
         steps: in a round.
         batch_size: photos a step.
         on_progress: told (rounds done, rounds in all).
