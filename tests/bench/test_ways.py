@@ -105,7 +105,8 @@ def test_training_updates_the_weights(tmp_path, rng):
     if not torch.cuda.is_available():
         assert table.remarks[-1] == "On a GPU: skipped, no CUDA device."
     work = training_ways.Work(folder.root, "resnet18", 2, 4)
-    for batches in (training_ways.plain_batches, training_ways._timm_loader):
+    own = training_ways.own_batches(work)
+    for batches in (training_ways.plain_batches, lambda _: own(), lambda _: own(), training_ways._timm_loader):
         loaded = list(batches(work))
         assert [(images.shape, targets.dtype) for images, targets in loaded] == [((4, 3, 224, 224), torch.int64)] * 2
         wanted = sorted(folder.classes.index(record.label) for record in work.records())
