@@ -12,8 +12,10 @@ from recyclenet.errors import RecycleNetError
 
 os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (Ray spells it so); else all other tests come first
 
-cluster_utils = pytest.importorskip("ray.cluster_utils")
-from recyclenet.bulk.ray_engine import RayEngine  # noqa: E402 (after the check that there is a Ray)
+# The engine first: some of Ray's settings are read when Ray is imported, and never again.
+RayEngine = pytest.importorskip("recyclenet.bulk.ray_engine", exc_type=ModuleNotFoundError).RayEngine
+import ray  # noqa: E402 (after the check that there is one)
+from ray.cluster_utils import Cluster  # noqa: E402
 
 # Ray warns of its own settings, and leaves its sockets to the end of the process.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def cluster():
     """Two nodes with one CPU each."""
     options = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "include_dashboard": False}
-    made = cluster_utils.Cluster(initialize_head=True, head_node_args=options)
+    made = Cluster(initialize_head=True, head_node_args=options)
     made.add_node(num_cpus=1, object_store_memory=100 * 2**20)
     made.wait_for_nodes()
     yield made.address
@@ -66,6 +68,13 @@ def test_two_nodes(cluster, photos, work, tmp_path):
     assert {name: (tmp_path / "ray" / name).stat().st_mtime_ns for name in before} == before
     run_job([str(photos)], tmp_path / "local", work, LocalEngine(1), part_size=4)
     assert answers(tmp_path / "ray").equals(answers(tmp_path / "local"))
+
+
+def test_nothing_connects_by_itself():
+    """Ray's own way is to start a Ray at the first call, from whichever thread; once it broke the end of a job so."""
+    with pytest.raises(ray.exceptions.RaySystemError, match="Ray has not been started yet"):
+        ray.put(1)
+    assert not ray.is_initialized()
 
 
 def test_nobody_is_told():
