@@ -40,3 +40,10 @@ def test_a_full_disk_is_one_line(capsys):
         run_command(lambda: fail(OSError(28, "No space left on device")))
     assert ended.value.code == 2
     assert capsys.readouterr().err == "error: No space left on device: the output cannot be written\n"
+
+
+def test_a_reader_that_left_is_no_mistake(capfd):
+    with pytest.raises(SystemExit) as ended:
+        run_command(lambda: fail(BrokenPipeError()))
+    assert ended.value.code == 1
+    assert capfd.readouterr() == ("", "")

@@ -1,6 +1,7 @@
 """How a program of this project ends: at once on Ctrl-C or SIGTERM, with one line for a person's mistake."""
 
 import io
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -20,8 +21,8 @@ def run_command(command: Callable[[], object]) -> None:
     SIGTERM ends it as it ends any program, but temporary files are removed first.
 
     Raises:
-        SystemExit: with 2 for a mistake, 130 for Ctrl-C (128 + the signal's number, as shells count), or
-            whatever the command itself ends with.
+        SystemExit: with 2 for a mistake, 130 for Ctrl-C (128 + the signal's number, as shells count), 1 where nobody
+            reads the output any more, or whatever the command itself ends with.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         # File names need not be Unicode; they are shown escaped instead of ending the program.
@@ -32,8 +33,9 @@ def run_command(command: Callable[[], object]) -> None:
     except RecycleNetError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 (plain text, never wrapped, easy to grep)
         sys.exit(2)
-    except BrokenPipeError:  # the reader left; typer and argparse have their own way with that
-        raise
+    except BrokenPipeError:  # the reader left, as in `recyclenet predict photos | head`
+        leave_output()
+        sys.exit(1)
     except OSError as error:
         print(f"error: {error.strerror or error}: {error.filename or 'the output cannot be written'}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
@@ -41,6 +43,11 @@ def run_command(command: Callable[[], object]) -> None:
         sys.exit(130)
     except _Terminated:
         signal.raise_signal(signal.SIGTERM)
+
+
+def leave_output() -> None:
+    """Sends what is printed from here on nowhere: a buffer's rest must go somewhere when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

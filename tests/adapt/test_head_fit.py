@@ -18,7 +18,10 @@ def rows(rng):
     features = rng.normal(size=(N, C)) + np.eye(K, C)[targets] + 4  # far from 0, as pooled features are
     weights = rng.uniform(0.5, 2, N)
     return Rows(
-        features.astype(np.float32), np.eye(K, dtype=np.float32)[targets], (weights / weights.sum()).astype(np.float32)
+        features.astype(np.float32),
+        np.eye(K, dtype=np.float32)[targets],
+        (weights / weights.sum()).astype(np.float32),
+        np.full(N, K),
     )
 
 
@@ -44,17 +47,32 @@ def test_from_zero_it_is_logistic_regression(rows, pull):
 @pytest.mark.parametrize("pull", [0.1, 0.01])
 def test_from_another_head_with_soft_targets_it_is_the_minimum(rows, rng, pull):
     start = Head(rng.normal(size=(K, C)).astype(np.float32), rng.normal(size=K).astype(np.float32))
-    soft = Rows(rows.features, rng.dirichlet(np.ones(K), N).astype(np.float32), rows.weights)
-    inputs = scaled(rows)
-    before = rows.features.astype(float) @ start.weight.T + start.bias
+    soft = Rows(rows.features, rng.dirichlet(np.ones(K), N).astype(np.float32), rows.weights, rows.among)
+    check_minimum(soft, start, pull)
+
+
+def test_some_rows_speak_of_the_first_classes_alone(rows, rng):
+    start = Head(rng.normal(size=(K, C)).astype(np.float32), rng.normal(size=K).astype(np.float32))
+    among = np.where(np.arange(N) % 2, K, K - 1)
+    soft = rng.dirichlet(np.ones(K), N) * (np.arange(K) < among[:, None])
+    soft = (soft / soft.sum(axis=1, keepdims=True)).astype(np.float32)
+    check_minimum(Rows(rows.features, soft, rows.weights, among), start, 0.01)
+
+
+def check_minimum(soft, start, pull):
+    inputs = scaled(soft)
+    before = soft.features.astype(float) @ start.weight.T + start.bias
 
     def loss(change):
         logits = before + inputs @ change.reshape(C + 1, K)
-        return -(soft.weights[:, None] * soft.targets * np.log(softmax(logits))).sum() + pull / 2 * (change**2).sum()
+        chances = np.ones((N, K))
+        for row, count in enumerate(soft.among):
+            chances[row, :count] = softmax(logits[row : row + 1, :count])
+        return -(soft.weights[:, None] * soft.targets * np.log(chances)).sum() + pull / 2 * (change**2).sum()
 
     best = minimize(loss, np.zeros((C + 1) * K), method="L-BFGS-B", options={"ftol": 1e-14, "gtol": 1e-9})
     wanted = before + inputs @ best.x.reshape(C + 1, K)
-    found = HeadFit(soft, start).fit(pull).logits(rows.features)
+    found = HeadFit(soft, start).fit(pull).logits(soft.features)
     np.testing.assert_allclose(softmax(found), softmax(wanted), atol=2e-3)
 
 

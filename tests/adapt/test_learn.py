@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from recyclenet.adapt import learn as learning
+from recyclenet.adapt.head_fit import Rows
 from recyclenet.adapt.learn import PULLS, grown, hold_out, learn
-from recyclenet.adapt.memory import REMEMBERED, WEIGHT, WIDENED, imagined_features, memory_rows
+from recyclenet.adapt.memory import AGAINST_NEW, REMEMBERED, WEIGHT, WIDENED, imagined_features, memory_rows
 from recyclenet.adapt.onnx_head import Head
 from recyclenet.adapt.recalibrate import recalibrate
 from recyclenet.calibrate import fit_temperature
@@ -74,6 +75,25 @@ def test_a_new_class_starts_in_the_middle_and_is_learnt(world, rng):
     learnt = learn(features, np.concatenate([made, np.full(8, K)]), start, memory, 1e-3)
     assert (learnt.logits(strange[:, 0]).argmax(axis=1) == K).sum() >= 7
     assert (learnt.logits(old).argmax(axis=1) == targets).mean() > 0.95
+
+
+def test_little_of_the_memory_speaks_against_a_new_class(rng):
+    """A new class where the memory is: its photos are answered with it, since the old head could not know it."""
+    old = rng.normal(size=(200, C)).astype(np.float32)
+    head = Head(rng.normal(size=(K, C)).astype(np.float32), np.zeros(K, np.float32))
+    memory = memory_rows(old, head, K + 1)
+    assert memory.weights[memory.among == K + 1].sum() == pytest.approx(AGAINST_NEW * WEIGHT, rel=1e-5)
+    np.testing.assert_array_equal(memory.targets[:200], memory.targets[200:])
+    np.testing.assert_array_equal(memory_rows(old, head, K).among, K)
+    photos, made = np.repeat(old[:40, None] * 1.2, 2, axis=1), np.arange(40) % 2
+    # Half of the photos show what the old head takes them for, half a thing that it never knew.
+    targets = np.where(made == 1, K, head.logits(photos[:, 0]).argmax(axis=1))
+    everything = Rows(memory.features, memory.targets, memory.weights, np.full(400, K + 1))
+    found = {}
+    for name, rows in (("a little", memory), ("all of it", everything)):
+        learnt = learn(photos, targets, grown(head, K + 1), rows, 3e-3)
+        found[name] = (learnt.logits(photos[made == 1, 0]).argmax(axis=1) == K).mean()
+    assert found["all of it"] + 0.3 < found["a little"], found
 
 
 def test_classes_count_alike_however_many_photos_they_have(world):

@@ -23,11 +23,14 @@ class Rows:
         features: (n, C) float32.
         targets: (n, K) float32, probabilities.
         weights: (n,) float32, how much each row counts.
+        among: (n,) int64: a row says nothing of classes from this place on, as if the head did not have them; K for a
+            row that speaks of all.
     """
 
     features: Floats
     targets: Floats
     weights: Floats
+    among: NDArray[np.int64]
 
     @classmethod
     def join(cls, *parts: "Rows") -> "Rows":
@@ -36,6 +39,7 @@ class Rows:
             np.concatenate([part.features for part in parts]),
             np.concatenate([part.targets for part in parts]),
             np.concatenate([part.weights for part in parts]),
+            np.concatenate([part.among for part in parts]),
         )
 
 
@@ -47,7 +51,8 @@ class HeadFit:
         Σ_i w_i · CE(t_i, softmax(V x_i))  +  pull/2 · |V - V₀|²
 
     where x is a row's features less their weighted mean, divided by their root mean square length, and a half for
-    the bias: numbers of the same size for every network. The loss is convex and has one minimum; it is found by
+    the bias: numbers of the same size for every network; the softmax of a row is over the classes that it speaks of,
+    its first `among`. The loss is convex and has one minimum; it is found by
     Nesterov's method with the step that the curvature allows (Introductory Lectures on Convex Optimization, 2004,
     section 2.2).
 
@@ -64,6 +69,7 @@ class HeadFit:
         ones = np.full((len(centred), 1), _BIAS_INPUT, np.float32)
         self._inputs = np.concatenate([centred / self._scale, ones], axis=1)
         self._rows = rows
+        self._unasked = np.arange(len(start.bias)) >= rows.among[:, None]
         self._start = start
         self._before = start.logits(rows.features)
         self._curvature = 0.5 * _largest_eigenvalue(self._inputs, rows.weights)
@@ -88,7 +94,8 @@ class HeadFit:
         return Head((self._start.weight + change).astype(np.float32), bias.astype(np.float32))
 
     def _gradient(self, moved: Floats, pull: float) -> Floats:
-        probs = softmax(self._before + self._inputs @ moved).astype(np.float32)
+        logits = np.where(self._unasked, -np.inf, self._before + self._inputs @ moved)
+        probs = softmax(logits).astype(np.float32)
         errors = self._rows.weights[:, None] * (probs - self._rows.targets)
         return np.asarray(self._inputs.T @ errors + np.float32(pull) * moved)
 

@@ -109,5 +109,6 @@ def _rows(features: Floats, targets: Ints, num_classes: int, memory: Rows) -> Ro
         features.reshape(photos * views, -1),
         np.eye(num_classes, dtype=np.float32)[np.repeat(targets, views)],
         np.repeat(weights, views).astype(np.float32),
+        np.full(photos * views, num_classes),
     )
     return Rows.join(seen, memory)

@@ -14,6 +14,12 @@ REMEMBERED = 300
 WEIGHT = 3.0
 """How much the memory counts where all new photos count 1: a bit of what they gain is given for a third of the loss."""
 
+AGAINST_NEW = 0.1
+"""The share of the memory that speaks against new classes, too; the rest asks for the old classes among themselves.
+
+What the old head never knew it did not see either: all of the memory against it, and half of a new class's photos are
+answered with an old class (results/adapt)."""
+
 WIDENED = 1.5
 """Imagined features are spread wider than the new photos by this, so that the edges of the old classes are held too."""
 
@@ -39,12 +45,22 @@ def imagined_features(unknown: UnknownScore, photos: Floats, seed: int) -> Float
 def memory_rows(features: Floats, old: Head, num_classes: int) -> Rows:
     """Rows that ask of a head what the old head said; together they count WEIGHT times as much as all new photos.
 
+    Where there are new classes every feature has two rows: one asks for the old answer among the old classes alone,
+    and one, which counts AGAINST_NEW of both, for no share of the new ones.
+
     Args:
         features: (m, C), of the old photos, or imagined ones; may be empty.
         old: the head before.
-        num_classes: of the new head; what the old one did not know gets no share.
+        num_classes: of the new head.
     """
-    said = softmax(old.logits(features)) if len(features) else np.zeros((0, len(old.bias)))
-    targets = np.zeros((len(features), num_classes), np.float32)
-    targets[:, : len(old.bias)] = said
-    return Rows(features, targets, np.full(len(features), WEIGHT / max(len(features), 1), np.float32))
+    count, known = len(features), len(old.bias)
+    targets = np.zeros((count, num_classes), np.float32)
+    targets[:, :known] = softmax(old.logits(features)) if count else 0
+    each = WEIGHT / max(count, 1)
+
+    def rows(share: float, among: int) -> Rows:
+        return Rows(features, targets, np.full(count, share * each, np.float32), np.full(count, among))
+
+    if num_classes == known:
+        return rows(1, known)
+    return Rows.join(rows(1 - AGAINST_NEW, known), rows(AGAINST_NEW, num_classes))

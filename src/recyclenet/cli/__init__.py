@@ -11,6 +11,13 @@ def main() -> None:
 
 
 def _app() -> None:
-    from recyclenet.cli.app import create_app  # inside, so that Ctrl-C while it loads ends as quietly as later
+    # Loaded inside, so that Ctrl-C while it loads ends as quietly as later.
+    from recyclenet.cli.plain_predict import plain_predict
 
-    create_app(sys.argv[1:])()
+    arguments = sys.argv[1:]
+    if (plain := plain_predict(arguments)) is not None:
+        plain.run()
+    else:
+        from recyclenet.cli.app import create_app
+
+        create_app(arguments)()

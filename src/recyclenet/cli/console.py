@@ -3,11 +3,11 @@
 rich is loaded by what draws with it: `predict --json` starts without.
 """
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from recyclenet.entry import leave_output
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,8 +26,7 @@ def print_line(line: str) -> bool:
     try:
         print(line, flush=True)  # noqa: T201
     except BrokenPipeError:
-        # What is still in the buffer must go somewhere when the process ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_output()
         return False
     return True
 
