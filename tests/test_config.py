@@ -61,6 +61,8 @@ def test_model_limits(name, low, high):
         ("step_factor", (0, 1), (-0.1, 1.1)),
         ("label_smoothing", (0, 0.9), (-0.1, 0.91, 1)),
         ("mixup", (0, 10), (-0.1, 11)),
+        ("cutmix", (0, 1), (-0.1, 1.1)),
+        ("layer_decay", (0.01, 1), (0, 1.1)),
         ("ema_decay", (0, 0.999999), (-0.1, 1)),
         ("views", (0, 64), (-1, 65)),
     ],
@@ -121,6 +123,12 @@ def test_smaller_training_views_need_new_views():
     assert recipe(train_size=96, trained_stages=2, views=0).train_size == 96
     with pytest.raises(RecycleNetError, match="train_size needs views made anew each epoch"):
         recipe(train_size=96, trained_stages=2, views=2)
+
+
+def test_cutmix_needs_photos():
+    assert recipe(cutmix=0.5, trained_stages=2, views=0).cutmix == 0.5
+    with pytest.raises(RecycleNetError, match="cutmix needs photos"):
+        recipe(cutmix=0.5, trained_stages=2, views=2)
 
 
 @pytest.mark.parametrize(

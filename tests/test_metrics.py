@@ -1,8 +1,11 @@
+import math
+
 import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
 from recyclenet.metrics import (
+    calibration_error_by_chance,
     confusion_matrix,
     expected_calibration_error,
     mean_nll,
@@ -67,6 +70,23 @@ def test_bin_edges_belong_below():
     # 0.6 is the upper edge of (0.5, 0.6]: with 0.55 in one bin the two errors cancel, in two they would not.
     probs = np.array([[0.55, 0.45], [0.6, 0.4]])
     assert expected_calibration_error(probs, np.array([0, 1]), bins=10) == pytest.approx(abs(0.45 - 0.6) / 2)
+
+
+def test_calibration_error_that_chance_alone_gives():
+    """Four answers of 0.75 in one bin: |hits - 3| / 4, with hits from the binomial distribution."""
+    probs = np.tile([0.75, 0.25], (4, 1))
+    share = [math.comb(4, hits) * 0.75**hits * 0.25 ** (4 - hits) for hits in range(5)]
+    mean = sum(chance * abs(hits - 3) / 4 for hits, chance in enumerate(share))
+    found, low, high = calibration_error_by_chance(probs, draws=20_000)
+    assert found == pytest.approx(mean, abs=0.005)
+    assert (low, high) == (0, 0.5)  # 3 of 4 right, 42 % of the time; 1 or none, 5 %
+    assert calibration_error_by_chance(np.array([[1.0, 0.0]] * 3)) == (0, 0, 0)
+
+
+def test_chance_gives_less_with_more_answers(rng):
+    probs = rng.dirichlet((4, 1, 1), 4000)
+    few, many = calibration_error_by_chance(probs[:100])[0], calibration_error_by_chance(probs)[0]
+    assert few / many == pytest.approx(np.sqrt(40), rel=0.15)
 
 
 def test_extreme_logits_stay_finite():

@@ -16,7 +16,7 @@ from recyclenet.description import ModelDescription
 from recyclenet.encoded import encode
 from recyclenet.errors import RecycleNetError
 from recyclenet.evaluate import Evaluation, Model
-from recyclenet.metrics import expected_calibration_error, score, softmax, wilson_interval
+from recyclenet.metrics import calibration_error_by_chance, expected_calibration_error, score, softmax, wilson_interval
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.report import to_markdown, to_table, write_report
 from recyclenet.rules import Bin, Costs, Rules
@@ -62,6 +62,10 @@ def test_trust_by_hand(evaluation):
     assert trust.ece_after == pytest.approx((0.05 + 0.1 + 0.2 + 0.6) / 4, abs=1e-6)
     assert trust.ece_before == pytest.approx(expected_calibration_error(softmax(evaluation.logits), evaluation.targets))
     assert trust.called_unknown is None
+    assert trust.ece_by_chance == calibration_error_by_chance(evaluation.probs)
+    mean, low, high = trust.ece_by_chance
+    assert f"Exact probabilities would show {mean:.3f} on as many photos" in trust_lines(trust)[0]
+    assert trust_table(trust)["ece_by_chance"] == {"mean": mean, "low": low, "high": high}
     used = [item for item in trust.reliability if item.photos]
     assert [(item.photos, item.correct) for item in used] == [(1, 0), (1, 1), (1, 1), (1, 1)]
     assert all(item.low < item.confidence <= item.high for item in used)

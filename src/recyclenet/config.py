@@ -59,6 +59,7 @@ class Recipe:
     keep: float = 0.0  # weight of the pretrained network's own answers in the loss; 0 is off
     distill: float = 0.5  # share of the loss that asks for the teachers' answers, where the run has teachers
     head_lr_scale: float = 1.0  # attention and head learn this many times faster than the backbone
+    layer_decay: float = 1.0  # each stage of the backbone learns this many times as fast as the one after it
     momentum: float = 0.9  # SGD only
     weight_decay: float = 1e-4
     schedule: Literal["cosine", "step"] = "cosine"
@@ -67,6 +68,7 @@ class Recipe:
     step_factor: float = 0.1
     label_smoothing: float = 0.0
     mixup: float = 0.0  # Beta(mixup, mixup); 0 is off
+    cutmix: float = 0.0  # share of batches in which photos get a rectangle of another one, instead of mixup
     ema_decay: float = 0.0  # 0 is off
     augment: Augment = "paper"
     surfaces: float = 0.0  # share of views whose item is moved from the white board to a made-up surface
@@ -98,6 +100,8 @@ class Recipe:
             ("step_factor", 0, 1),
             ("label_smoothing", 0, 0.9),
             ("mixup", 0, 10),
+            ("cutmix", 0, 1),
+            ("layer_decay", 0.01, 1),
             ("ema_decay", 0, 0.999999),
             ("trained_stages", -1, 1000),
             ("views", 0, 64),
@@ -106,6 +110,8 @@ class Recipe:
             check_range(name, getattr(self, name), low, high)
         if self.train_size and self.caches_features:
             raise RecycleNetError("train_size needs views made anew each epoch: set views to 0, or leave it out")
+        if self.cutmix and self.caches_features:
+            raise RecycleNetError("cutmix needs photos, not features that are kept: set views to 0, or leave it out")
 
     @property
     def freezes(self) -> bool:

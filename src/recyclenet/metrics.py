@@ -112,12 +112,40 @@ def expected_calibration_error(probs: Floats, targets: Ints, bins: int = 15) -> 
 
     Source: https://arxiv.org/abs/1706.04599
     """
-    confidence = probs.max(axis=1)
     hits = (probs.argmax(axis=1) == targets).astype(np.float64)
+    return float(_calibration_errors(probs.max(axis=1), hits[None], bins)[0])
+
+
+def calibration_error_by_chance(
+    probs: Floats, bins: int = 15, draws: int = 2000, seed: int = 1
+) -> tuple[float, float, float]:
+    """The calibration error that answers as sure as these show where each is right exactly as often as it says.
+
+    It is never 0: the few answers of a bin are right more or less often than they should be by chance, and every gap
+    counts. An error up to the upper bound is no sign that probabilities are wrong.
+
+    Args:
+        probs: (n, K).
+        bins: as in `expected_calibration_error`.
+        draws: of which answers are right.
+        seed: of these draws.
+
+    Returns:
+        The mean, and the bounds that 95 % of the draws lie within.
+    """
+    confidence = probs.max(axis=1)
+    hits = np.random.default_rng(seed).random((draws, len(confidence))) < confidence
+    errors = _calibration_errors(confidence, hits.astype(np.float64), bins)
+    low, high = np.quantile(errors, (0.025, 0.975))
+    return float(errors.mean()), float(low), float(high)
+
+
+def _calibration_errors(confidence: Floats, hits: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+    """(m,) from confidence (n,) and m ways in which answers may be right, (m, n) of 0 and 1."""
     # Bin i holds (i/bins, (i+1)/bins].
     places = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(places, weights=hits - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(targets))
+    gaps = (hits - confidence) @ np.eye(bins)[places]
+    return np.asarray(np.abs(gaps).sum(axis=1) / len(confidence))
 
 
 def _class_scores(matrix: NDArray[np.int64], index: int, label: str) -> ClassScores:

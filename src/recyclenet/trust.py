@@ -7,7 +7,13 @@ import numpy as np
 
 from recyclenet.errors import RecycleNetError
 from recyclenet.evaluate import Evaluation
-from recyclenet.metrics import expected_calibration_error, mean_nll, softmax, wilson_interval
+from recyclenet.metrics import (
+    calibration_error_by_chance,
+    expected_calibration_error,
+    mean_nll,
+    softmax,
+    wilson_interval,
+)
 from recyclenet.selective import Coverage, RiskCoverage, coverage_at_precision, risk_coverage
 
 _BINS = 15
@@ -32,6 +38,7 @@ class Trust:
 
     Attributes:
         ece_before, nll_before: of the plain softmax; `ece_after`, `nll_after`: at the fitted temperature.
+        ece_by_chance: what exact probabilities would show on as many photos: the mean, and 95 % bounds.
         reliability: 15 equally wide bins of the top probability, after.
         covered: photos whose set holds their class, of `total`; `target` is the share that was asked for.
         set_sizes: how many photos have a set of 1, 2, … classes.
@@ -44,6 +51,7 @@ class Trust:
     ece_after: float
     nll_before: float
     nll_after: float
+    ece_by_chance: tuple[float, float, float]
     reliability: tuple[ReliabilityBin, ...]
     target: float
     covered: int
@@ -76,6 +84,7 @@ def measure_trust(evaluation: Evaluation) -> Trust:
         ece_after=evaluation.scores.ece,
         nll_before=mean_nll(evaluation.logits, targets),
         nll_after=evaluation.scores.nll,
+        ece_by_chance=calibration_error_by_chance(probs),
         reliability=_reliability(confidence, hits),
         target=calibration.coverage,
         covered=int(sets[np.arange(len(targets)), targets].sum()),
@@ -93,7 +102,7 @@ def trust_lines(trust: Trust) -> list[str]:
     sizes = ", ".join(f"{count} of size {size}" for size, count in enumerate(trust.set_sizes, start=1) if count)
     lines = [
         f"- Calibration: ECE {trust.ece_before:.3f} before, **{trust.ece_after:.3f}** after; "
-        f"NLL {trust.nll_before:.3f} before, {trust.nll_after:.3f} after.",
+        f"NLL {trust.nll_before:.3f} before, {trust.nll_after:.3f} after. {chance_of(trust)}",
         f"- Sets of possible answers, made to hold the true one {100 * trust.target:g} % of the time: they hold it for "
         f"**{trust.covered} of {trust.total} = {100 * trust.covered / trust.total:.1f} %** "
         f"(95 % interval {100 * low_high[0]:.1f}–{100 * low_high[1]:.1f}); mean size {trust.mean_size:.2f} ({sizes}).",
@@ -106,11 +115,18 @@ def trust_lines(trust: Trust) -> list[str]:
     return lines
 
 
+def chance_of(trust: Trust) -> str:
+    """A sentence on how small the calibration error can be on so many photos."""
+    mean, low, high = trust.ece_by_chance
+    return f"Exact probabilities would show {mean:.3f} on as many photos (95 % of the time {low:.3f}–{high:.3f})."
+
+
 def trust_table(trust: Trust) -> dict[str, Any]:
     """Everything as plain values."""
     return {
         "ece_before": trust.ece_before,
         "ece_after": trust.ece_after,
+        "ece_by_chance": dict(zip(("mean", "low", "high"), trust.ece_by_chance, strict=True)),
         "nll_before": trust.nll_before,
         "nll_after": trust.nll_after,
         "reliability": [vars(item) for item in trust.reliability],

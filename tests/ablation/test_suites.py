@@ -109,7 +109,9 @@ def test_a_recipe_stands_beside_itself_without_each_of_its_levers():
     assert all(variant.model == table.baseline.model for variant in table.variants)
     assert table.baseline.model == ModelConfig(attn="recyclenet", arch_args={"output_stride": 16})
     changed = [dict(variant.settings) for variant in table.variants[1:]]
-    assert {name for line in changed for name in line} == set(LEVERS), "best uses every lever"
+    assert {name for line in changed for name in line} == set(LEVERS) - {"layer_decay", "cutmix"}, (
+        "best uses every other lever"
+    )
     for line in changed:
         override(best, line)  # a recipe all the same
     (plain,) = recipe_tables(load_recipe("paper"), ["resnet18"], {})

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from recyclenet.config import ModelConfig
+from recyclenet.errors import RecycleNetError
 from recyclenet.models.factory import create_classifier
+from recyclenet.models.stages import stage_depths
 from recyclenet.recipes import load_recipe, override
 from recyclenet.training.objective import loss_of, mix_pairs
 from recyclenet.training.optim import create_optimizer, lr_factor, set_lr
@@ -37,6 +39,32 @@ def test_fresh_parts_learn_faster_and_only_kernels_decay():
         fresh = name.startswith("head.") or ".se." in name
         assert group["peak_lr"] == pytest.approx(BEST.lr * (BEST.head_lr_scale if fresh else 1)), name
         assert group["weight_decay"] == (BEST.weight_decay if parameter.ndim > 1 else 0), name
+
+
+def test_lower_stages_learn_slower():
+    model = create_classifier(ModelConfig(arch="mobilenetv2_100"), 6)
+    recipe = override(BEST, {"layer_decay": 0.5})
+    rates = {id(p): group["peak_lr"] for group in create_optimizer(model, recipe).param_groups for p in group["params"]}
+    backbone = model.backbone
+    for part, depth in ((backbone.conv_stem, 7), (backbone.blocks[0], 6), (backbone.blocks[6], 0), (backbone.bn2, 0)):
+        assert {rates[id(p)] for p in part.parameters()} == {BEST.lr * 0.5**depth}
+    assert {rates[id(p)] for p in model.head.parameters()} == {BEST.lr * BEST.head_lr_scale}
+
+
+def test_stages_of_a_resnet_by_depth():
+    backbone = create_classifier(ModelConfig(arch="resnet18"), 6).backbone
+    depths = stage_depths(backbone)
+    assert depths.keys() == dict(backbone.named_parameters()).keys()
+    assert {name.partition(".")[0]: depth for name, depth in depths.items()} == {
+        "conv1": 4,
+        "bn1": 4,
+        "layer1": 3,
+        "layer2": 2,
+        "layer3": 1,
+        "layer4": 0,
+    }
+    with pytest.raises(RecycleNetError, match=r"set recipe.layer_decay to 1"):
+        stage_depths(torch.nn.Linear(2, 2))
 
 
 def test_gates_of_many_inputs_learn_slower_with_adamw():
@@ -90,6 +118,33 @@ def test_mixing_blends_inputs_and_labels_alike():
     torch.testing.assert_close(shares.sum(dim=1), torch.ones(4))
     assert not torch.equal(shares, inputs)
     assert (shares[torch.arange(4), targets] >= 0.5).all()
+
+
+def test_a_pasted_rectangle_counts_by_its_area():
+    torch.manual_seed(0)
+    targets = torch.arange(6)
+    inputs = targets.float()[:, None, None, None].expand(6, 3, 20, 30)  # every pixel spells its photo's label
+    for _ in range(50):
+        mixed, shares = mix_pairs(inputs, targets, 6, alpha=0, cutmix=1)
+        pixels = torch.nn.functional.one_hot(mixed.long(), 6).float().mean(dim=(1, 2, 3))
+        torch.testing.assert_close(pixels, shares)
+        assert (shares[torch.arange(6), targets] >= 0.5).all()
+        other = (mixed[:, 0] != inputs[:, 0]).any(dim=0)  # one rectangle for all, the same in every channel
+        rows, columns = other.any(dim=1).nonzero(), other.any(dim=0).nonzero()
+        if len(rows):
+            assert other[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].all()
+    assert (inputs[:, 0, 0, 0] == targets).all()  # they were not written to
+
+
+def test_some_batches_are_cut_and_the_others_blended():
+    torch.manual_seed(0)
+    targets = torch.arange(4)
+    inputs = targets.float()[:, None, None, None].expand(4, 1, 8, 8)
+    blended = sum(
+        bool((mixed != mixed.round()).any())
+        for mixed, _ in (mix_pairs(inputs, targets, 4, alpha=1.0, cutmix=0.25) for _ in range(400))
+    )
+    assert 270 < blended < 330
 
 
 def test_no_mixing_leaves_all_as_it_is():

@@ -91,13 +91,14 @@ def _print_trust(console: Console, evaluation: "Evaluation") -> None:
     if evaluation.model.description.calibration is None:
         console.print("not calibrated: recyclenet calibrate MODEL --data DIR", highlight=False, soft_wrap=True)
         return
-    from recyclenet.trust import PRECISION, measure_trust
+    from recyclenet.trust import PRECISION, chance_of, measure_trust
 
     trust = measure_trust(evaluation)
     selective = trust.selective
     console.print(
-        f"ECE {trust.ece_before:.3f} before calibration   sets of {trust.mean_size:.2f} on average hold the true class "
-        f"for {trust.covered}/{trust.total} = {100 * trust.covered / trust.total:.1f} %\n"
+        f"ECE {trust.ece_before:.3f} before calibration. {chance_of(trust)}\n"
+        f"sets of {trust.mean_size:.2f} on average hold the true class for "
+        f"{trust.covered}/{trust.total} = {100 * trust.covered / trust.total:.1f} %\n"
         f"with {100 * PRECISION:g} % right {selective.answered}/{selective.total} = "
         f"{100 * selective.answered / selective.total:.1f} % can be answered",
         highlight=False,

@@ -60,6 +60,28 @@ def check_split(backbone: nn.Module, trained_stages: int, img_size: int = 64) ->
         raise RecycleNetError(f"{type(backbone).__name__} is more than a chain of its stages: {_INSTEAD}")
 
 
+def stage_depths(backbone: nn.Module) -> dict[str, int]:
+    """How many stages come after the one that a parameter belongs to, by the parameter's name in the backbone.
+
+    What follows the last stage counts to it; what comes before the first, the stem, lies one deeper than that.
+
+    Raises:
+        RecycleNetError: the backbone is no chain of stages.
+    """
+    units, starts = _units(backbone)
+    if len(starts) < 2:
+        raise RecycleNetError(
+            f"{type(backbone).__name__} is no chain of stages that could learn at rates of their own: set "
+            "recipe.layer_decay to 1"
+        )
+    depths = {
+        id(parameter): sum(start > place for start in starts)
+        for place, unit in enumerate(units)
+        for parameter in unit.parameters()
+    }
+    return {name: depths[id(parameter)] for name, parameter in backbone.named_parameters()}
+
+
 def _units(backbone: nn.Module) -> tuple[list[nn.Module], list[int]]:
     """The modules to call in turn, and at which of them stages begin."""
     units: list[nn.Module] = []

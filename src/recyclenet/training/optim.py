@@ -7,20 +7,25 @@ import torch
 from torch import Tensor, nn
 
 from recyclenet.config import Recipe
+from recyclenet.models.classifier import Classifier
 from recyclenet.models.factory import IN_BLOCK
+from recyclenet.models.stages import stage_depths
 
 
-def create_optimizer(model: nn.Module, recipe: Recipe, *, attn_in_blocks: bool = False) -> torch.optim.Optimizer:
+def create_optimizer(model: Classifier, recipe: Recipe, *, attn_in_blocks: bool = False) -> torch.optim.Optimizer:
     """SGD or AdamW over the parameters that require gradients.
 
     Attention and head, which start fresh, learn `head_lr_scale` times as fast as the backbone; with AdamW gates
     of many inputs learn slower, see `_gate_share`. AdamW decays only matrices and kernels; SGD decays everything,
-    as the original did. Each group keeps its full rate under "peak_lr" for `set_lr`.
+    as the original did. Each stage of the backbone learns `layer_decay` times as fast as the one after it. Each group
+    keeps its full rate under "peak_lr" for `set_lr`.
     """
+    depths = {} if recipe.layer_decay == 1 else stage_depths(model.backbone)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            lr = recipe.lr * (recipe.head_lr_scale if _is_fresh(name, attn_in_blocks) else 1.0)
+            lr = recipe.lr * recipe.layer_decay ** depths.get(name.removeprefix("backbone."), 0)
+            lr *= recipe.head_lr_scale if _is_fresh(name, attn_in_blocks) else 1.0
             if recipe.optimizer == "adamw" and _is_attention(name, attn_in_blocks):
                 lr *= _gate_share(parameter)
             decay = recipe.weight_decay if recipe.optimizer == "sgd" or parameter.ndim > 1 else 0.0

@@ -89,11 +89,11 @@ class Updater:
         divided = min(counts) >= least_part(recipe)
         start = sum(counts[: team.rank])
         own = slice(start, start + counts[team.rank])
-        whole = not divided or recipe.mixup > 0  # photos are mixed with those of other processes
+        whole = not divided or recipe.mixup > 0 or recipe.cutmix > 0  # photos are mixed with those of other processes
         if whole:
             inputs = self.compute.place(team.rows(inputs, counts))
             targets = team.rows(targets, counts)
-        mixed, shares = mix_pairs(inputs, targets, self.model.head.out_features, recipe.mixup)
+        mixed, shares = mix_pairs(inputs, targets, self.model.head.out_features, recipe.mixup, recipe.cutmix)
         if whole and divided:
             mixed, shares, targets = mixed[own], shares[own], targets[own]
         if not team.alone:
