@@ -33,6 +33,9 @@ SIZES = [
     (1000, 999),
 ]
 
+# Of 4:3 and 3:2, as their photos are decoded.
+CAMERAS = [(512, 384), (500, 375), (504, 378), (750, 500), (612, 408)]
+
 
 def noise(rng: np.random.Generator, width: int, height: int) -> Image.Image:
     return Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8))
@@ -66,6 +69,33 @@ def test_equal_to_torchvision_at_other_settings(img_size, resize, rng):
     for width, height in rng.integers(20, 400, (12, 2)).tolist():
         photo = noise(rng, width, height)
         np.testing.assert_allclose(spec(photo), by_torchvision(spec, photo), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize(("img_size", "resize"), [(240, 240), (224, 256), (225, 256)])
+def test_what_is_cut_off_need_not_be_resized(img_size, resize, interpolation, rng):
+    """Pixel for pixel the middle of the whole photo resized, whichever way was taken."""
+    spec = PreprocessSpec(img_size, resize, interpolation=interpolation)
+    for size in [*CAMERAS, (375, 500), *((int(a), int(b)) for a, b in rng.integers(30, 700, (80, 2)))]:
+        photo = noise(rng, *size)
+        short = min(size)
+        whole = photo.resize(
+            tuple(resize if side == short else max(resize, resize * side // short) for side in size),
+            Image.Resampling[interpolation.upper()],
+        )
+        left, top = (round((side - img_size) / 2) for side in whole.size)
+        assert spec.view(photo).tobytes() == whole.crop((left, top, left + img_size, top + img_size)).tobytes(), size
+
+
+@pytest.mark.parametrize("size", CAMERAS)
+def test_of_a_cameras_photo_the_middle_alone_is_resized(size, rng, monkeypatch):
+    asked = []
+    resized = Image.Image.resize
+    monkeypatch.setattr(Image.Image, "resize", lambda *given, **named: asked.append(named) or resized(*given, **named))
+    spec = PreprocessSpec(240, 240)
+    spec.view(noise(rng, *size))
+    (named,) = asked
+    assert named["box"] == pytest.approx(spec.box(size), abs=0.5)
 
 
 def test_the_defaults_are_the_original_evaluation():

@@ -41,10 +41,15 @@ class PreprocessSpec:
     def view(self, photo: Image.Image) -> Image.Image:
         """The part of the photo that the model sees: an RGB square of `img_size` pixels."""
         size = self._resized(photo.size)
-        if size != photo.size:
-            photo = photo.resize(size, _RESAMPLE[self.interpolation])
         left, top = self._corner(size)
-        return photo.crop((left, top, left + self.img_size, top + self.img_size))
+        square = (left, top, left + self.img_size, top + self.img_size)
+        if size == photo.size:
+            return photo.crop(square)
+        resample, part = _RESAMPLE[self.interpolation], _before(square, photo.size, size)
+        if part is None:
+            return photo.resize(size, resample).crop(square)
+        # The same pixels, without computing those that would be cut off.
+        return photo.resize((self.img_size, self.img_size), resample, box=part)
 
     def box(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
         """Where `view` lies in a photo of this width and height: left, top, right, bottom, to the nearest pixel."""
@@ -76,3 +81,18 @@ class PreprocessSpec:
     def __call__(self, photo: Image.Image) -> NDArray[np.float32]:
         """(3, img_size, img_size) float32 from an RGB photo of any size."""
         return self.normalize(self.view(photo))
+
+
+def _before(
+    square: tuple[int, int, int, int], size: tuple[int, int], resized: tuple[int, int]
+) -> tuple[float, float, float, float] | None:
+    """Where a square of a resized photo lies in the photo; None where resizing it alone would give other pixels.
+
+    Pillow keeps 24 bits of a box's edges. And it may resize columns before rows, which rounds otherwise, where there
+    would be less to compute: the square of an upright photo is such a case though the whole is none.
+    """
+    scaled = [(edge * size[i % 2], resized[i % 2]) for i, edge in enumerate(square)]
+    if size[0] < size[1] or any(256 * above % below or above // below >= 2**16 for above, below in scaled):
+        return None
+    left, top, right, bottom = (above / below for above, below in scaled)
+    return left, top, right, bottom
