@@ -61,6 +61,14 @@ def test_one_file_with_everything_in_it(checkpoint, photos, tmp_path):
     assert [item.name for item in proto.graph.output] == ["logits", "cam", "features"]
 
 
+def test_weights_are_stored_as_they_are_used(checkpoint, photos, tmp_path):
+    """Nothing that depends on weights alone is left to be computed when the model is loaded."""
+    export(checkpoint, tmp_path / "m.onnx", photos)
+    graph = onnx.load(tmp_path / "m.onnx").graph
+    constants = {item.name for item in graph.initializer}
+    assert [node.name for node in graph.node if set(node.input) <= constants] == []
+
+
 def test_a_difference_fails_and_writes_nothing(checkpoint, photos, tmp_path, monkeypatch):
     genuine = Predictor.run
 

@@ -11,6 +11,7 @@ from typing import cast
 
 import numpy as np
 import onnx
+import onnxscript.optimizer
 import torch
 from torch import Tensor, nn
 
@@ -27,6 +28,8 @@ TOLERANCE = 1e-4
 Absolute for logits; for evidence maps, whose single values are far larger than their mean, relative to the
 largest one (but at least 1).
 """
+
+_MOST_FOLDED = 2**26  # numbers in one weight
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,10 @@ def _write(model: Classifier, description: ModelDescription, path: Path) -> None
         except Exception as error:
             reason = str(error).strip().splitlines()[0][:200]
             raise RecycleNetError(f"{description.model.arch} cannot be exported: {reason}") from error
-    proto = cast(torch.onnx.ONNXProgram, program).model_proto
+    whole = cast(torch.onnx.ONNXProgram, program)
+    # Weights in the shape in which they are used: the exporter itself leaves that to be computed for large ones.
+    onnxscript.optimizer.optimize(whole.model, input_size_limit=_MOST_FOLDED, output_size_limit=_MOST_FOLDED)
+    proto = whole.model_proto
     _forget_origin(proto)
     onnx.helper.set_model_props(proto, {METADATA_KEY: description.to_json()})
     onnx.checker.check_model(proto)

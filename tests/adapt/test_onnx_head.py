@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from recyclenet.adapt.onnx_head import Head, open_graph, read_head, write_head
 from recyclenet.errors import RecycleNetError
@@ -70,6 +70,31 @@ def test_models_without_such_a_head_are_refused(exported):
         read_head(graph, "it")
     with pytest.raises(RecycleNetError, match="not a usable ONNX model"):
         open_graph(b"\xff" * 9, "it")
+
+
+def test_8_bit_weights_are_read_as_files_had_them_before(int8):
+    """A DequantizeLinear where there are a Cast and a Mul now, of the same integers."""
+    graph, _ = opened(int8)
+    wanted = read_head(graph, "it")
+    nodes = {node.output[0]: node for node in graph.graph.node}
+    replaced = 0
+    for output in ("logits", "cam"):
+        scaled = nodes[nodes[output].input[1]]
+        scale = next(item for item in graph.graph.initializer if item.name == scaled.input[1])
+        rows = numpy_helper.to_array(scale).reshape(-1)
+        scale.CopyFrom(numpy_helper.from_array(rows, scale.name))
+        zero = numpy_helper.from_array(np.zeros(len(rows), np.int8), f"{output}_zero")
+        graph.graph.initializer.append(zero)
+        scaled.CopyFrom(
+            helper.make_node(
+                "DequantizeLinear", [nodes[scaled.input[0]].input[0], scale.name, zero.name], scaled.output, axis=0
+            )
+        )
+        replaced += 1
+    assert replaced == 2
+    found = read_head(graph, "it")
+    np.testing.assert_array_equal(found.weight, wanted.weight)
+    np.testing.assert_array_equal(found.bias, wanted.bias)
 
 
 def test_the_bundled_model_has_such_a_head():

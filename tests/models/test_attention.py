@@ -6,7 +6,7 @@ from torch import nn
 
 from recyclenet.config import ModelConfig
 from recyclenet.errors import RecycleNetError
-from recyclenet.models.attention import RecycleNetAttention, create_attention
+from recyclenet.models.attention import RecycleNetAttention, SpatialGate, create_attention
 
 CHANNELS = 32
 
@@ -48,6 +48,24 @@ def test_one_gate_alone(gate):
     x = torch.randn(2, CHANNELS, 6, 4)
     channel, spatial = gates_by_hand(both, x)
     torch.testing.assert_close(alone(x), x * (channel if gate == "channel" else spatial), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3, 7])
+def test_the_spatial_gate_is_its_convolution(kernel_size):
+    """Summed in another order: the same values and the same gradients."""
+    torch.manual_seed(0)
+    gate = SpatialGate(CHANNELS, kernel_size)
+    x = torch.randn(2, CHANNELS, 4, 6, requires_grad=True)
+    inputs = (x, gate.conv.weight, gate.conv.bias)
+    found, wanted = gate(x), torch.sigmoid(gate.conv(x))
+    torch.testing.assert_close(found, wanted, atol=1e-6, rtol=1e-5)
+    weights = torch.randn_like(wanted)
+    for ours, its in zip(
+        torch.autograd.grad((found * weights).sum(), inputs),
+        torch.autograd.grad((wanted * weights).sum(), inputs),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, its, atol=1e-5, rtol=1e-4)
 
 
 def test_gates_lie_between_0_and_1_and_have_their_shapes():

@@ -49,11 +49,17 @@ def model():
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
 
 
-def run(model, optimized=True):
+def session_of(model, optimized=True, **settings):
     options = onnxruntime.SessionOptions()
+    for name, value in settings.items():
+        setattr(options, name, value)
     if not optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def run(model, optimized=True):
+    session = session_of(model, optimized)
     images = np.random.default_rng(5).uniform(-3, 3, (2, 3, 8, 8)).astype(np.float32)
     return session.run(["out", "e"], {"images": images})
 
@@ -94,6 +100,33 @@ def test_weights_are_int8_and_activations_that_saturate_alike_are_gone(model):
     assert stored["n3_weight_quantized"] == onnx.TensorProto.INT8
     assert stored["n3_bias_quantized"] == onnx.TensorProto.INT32
     assert [item.name for item in written.graph.output] == ["out", "e"]
+
+
+def test_what_leads_to_a_gate_through_another_convolution_is_computed_in_floats(model):
+    gate = next(node for node in model.graph.node if node.name == "n6")
+    gate.output[0] = "sums"
+    model.graph.initializer.append(numpy_helper.from_array(np.float32([[[[2]]]]), "moved.weight"))
+    model.graph.node.insert(6, helper.make_node("Conv", ["sums", "moved.weight"], ["f"], name="n9"))
+    assert [(layer.name, layer.compute) for layer in find_layers(model)][-2:] == [
+        ("gate", "weights"),
+        ("moved", "weights"),
+    ]
+    # With another reader it is a map like others.
+    model.graph.node.append(helper.make_node("Neg", ["sums"], ["h"], name="n10"))
+    assert [layer.compute for layer in find_layers(model)][-2:] == ["int8", "weights"]
+
+
+def test_no_weights_of_float_layers_are_made_anew_for_each_photo(model, tmp_path):
+    """What onnxruntime makes of the file when it loads it: constants."""
+    stored = tmp_path / "optimized.onnx"
+    session_of(small(model), optimized_model_filepath=str(stored), log_severity_level=3)
+    graph = onnx.load(stored).graph
+    constants = {item.name: item for item in graph.initializer}
+    layers = [node for node in graph.node if node.op_type in ("Conv", "FusedConv")]
+    assert len(layers) == 2, "second and gate"
+    for node in layers:
+        assert constants[node.input[1]].data_type == onnx.TensorProto.FLOAT
+    assert not {"Cast", "Reorder"} & {node.op_type for node in graph.node}
 
 
 def test_a_clip_that_cuts_more_than_the_range_stays(model):

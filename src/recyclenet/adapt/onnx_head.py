@@ -119,15 +119,20 @@ def _is_head(linear: onnx.NodeProto, convolution: onnx.NodeProto) -> bool:
 
 
 def _constant(model: onnx.ModelProto, node: onnx.NodeProto, place: int, name: str) -> NDArray[np.float32]:
-    """A layer's parameter, float32, through the one step that 8-bit files put before it."""
-    values = {item.name: item for item in model.graph.initializer}
+    """A layer's parameter, float32, through the steps that 8-bit files put before it."""
+    values = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    makers = {output: item for item in model.graph.node for output in item.output}
     source = node.input[place]
     if source in values:
-        return np.asarray(numpy_helper.to_array(values[source]), dtype=np.float32)
-    maker = next((item for item in model.graph.node if source in item.output), None)
-    if maker is None or maker.op_type != "DequantizeLinear" or not set(maker.input) <= set(values):
+        return np.asarray(values[source], dtype=np.float32)
+    maker = makers.get(source)
+    kind, inputs = (maker.op_type, tuple(maker.input)) if maker is not None else ("", ())
+    if kind == "Mul" and (cast := makers.get(inputs[0])) is not None:
+        kind, inputs = cast.op_type, (cast.input[0], inputs[1])
+    # DequantizeLinear: as files were written before.
+    if kind not in ("Cast", "DequantizeLinear") or not set(inputs) <= set(values):
         raise RecycleNetError(f"{name}: its head's weights are not in the file as numbers: export it again")
-    integers, scale, *zero = (numpy_helper.to_array(values[item]) for item in maker.input)
+    integers, scale, *zero = (values[item] for item in inputs)
     rows = (-1, *[1] * (integers.ndim - 1))  # one scale for each class
     offset = zero[0].astype(np.float32).reshape(rows) if zero else np.float32(0)
     return np.asarray((integers.astype(np.float32) - offset) * scale.reshape(rows), dtype=np.float32)

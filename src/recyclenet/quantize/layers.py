@@ -45,8 +45,9 @@ class Layer:
 def find_layers(model: onnx.ModelProto) -> list[Layer]:
     """All layers in the order of computation.
 
-    Convolutions are computed in integers, except those that end in a gate (Sigmoid) or in an output of the model:
-    they and the linear layers are few operations and many consequences, so that only their weights are stored small.
+    Convolutions are computed in integers, except those that end in a gate (Sigmoid), one after the other where it has
+    several, or in an output of the model: they and the linear layers are few operations and many consequences, so that
+    only their weights are stored small.
 
     Raises:
         RecycleNetError: none there, or a linear layer laid out in another way than `recyclenet export` does.
@@ -65,7 +66,7 @@ def find_layers(model: onnx.ModelProto) -> list[Layer]:
         if len(following) == 1 and following[0].op_type in ACTIVATIONS and output not in outputs:
             output = following[0].output[0]
             following = consumers.get(output, [])
-        ends = output in outputs or {item.op_type for item in following} == {"Sigmoid"}
+        ends = output in outputs or _leads_to_a_gate(following, consumers)
         layers.append(
             Layer(
                 name=node.input[1].removeprefix("model.").removesuffix(".weight"),
@@ -82,6 +83,13 @@ def find_layers(model: onnx.ModelProto) -> list[Layer]:
     if not layers or shared:
         raise RecycleNetError(f"nothing to quantize: expected a network with layers of their own weights, not {shared}")
     return layers
+
+
+def _leads_to_a_gate(following: list[onnx.NodeProto], consumers: dict[str, list[onnx.NodeProto]]) -> bool:
+    """Whether a tensor that these nodes read goes into a Sigmoid alone, or through convolutions into one alone."""
+    if len(following) == 1 and following[0].op_type == "Conv":
+        return _leads_to_a_gate(consumers.get(following[0].output[0], []), consumers)
+    return {item.op_type for item in following} == {"Sigmoid"}
 
 
 def initializers(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:

@@ -44,7 +44,7 @@ def write_int8(
             continue
         rounded = weights[layer.name]
         if layer.compute == "weights":
-            writer.replace_weight(node, rounded.integers, rounded.scale)
+            writer.store_small(node, rounded.integers, rounded.scale)
         else:
             writer.replace_parameters(node, rounded, maps[layer.source][0])
     for name, (scale, zero) in maps.items():
@@ -66,8 +66,20 @@ class _Writer:
         found: onnx.NodeProto = self._nodes[name]
         return found
 
-    def replace_weight(self, node: onnx.NodeProto, integers: NDArray[np.int8], scale: NDArray[np.float32]) -> None:
-        self._dequantize(node, 1, integers, scale, np.zeros(len(scale), np.int8))
+    def store_small(self, node: onnx.NodeProto, integers: NDArray[np.int8], scale: NDArray[np.float32]) -> None:
+        """A layer computed in floats: its weights are made of the 8-bit ones once, when the file is loaded.
+
+        onnxruntime folds a Cast and a Mul of constants; a DequantizeLinear it would compute anew for each photo.
+        """
+        name = f"{node.name}_weight"
+        stored, scales, floats = f"{name}_quantized", f"{name}_scale", f"{name}_floats"
+        self._constant(stored, integers)
+        self._constant(scales, scale.reshape(-1, *[1] * (integers.ndim - 1)))
+        self._before += [
+            helper.make_node("Cast", [stored], [floats], name=floats, to=onnx.TensorProto.FLOAT),
+            helper.make_node("Mul", [floats, scales], [f"{name}_scaled"], name=f"{name}_scaled"),
+        ]
+        node.input[1] = f"{name}_scaled"
 
     def replace_parameters(self, node: onnx.NodeProto, rounded: Rounded, source_scale: float) -> None:
         # Rows of (all but) zeros would have no scale to count their bias in.
@@ -76,7 +88,7 @@ class _Writer:
         integers = np.clip(
             np.round(rounded.floats() / scale.reshape(-1, *[1] * (rounded.integers.ndim - 1))), -127, 127
         )
-        self.replace_weight(node, integers.astype(np.int8), scale)
+        self._dequantize(node, 1, integers.astype(np.int8), scale, np.zeros(len(scale), np.int8))
         self._bias(node, rounded.bias, (np.float32(source_scale) * scale).astype(np.float32))
 
     def shield(self, node: onnx.NodeProto, bias: NDArray[np.float32]) -> None:
