@@ -55,6 +55,11 @@ def test_leaves_everything_else(arguments):
     assert plain_predict(["predict", *arguments]) is None
 
 
+def test_windows_has_its_own_way_with_arguments(monkeypatch):
+    monkeypatch.setattr("recyclenet.cli.plain_predict.os.name", "nt")
+    assert plain_predict(["predict", "a.jpg"]) is None
+
+
 def test_other_commands_are_left():
     assert plain_predict([]) is None
     assert plain_predict(["--help"]) is None

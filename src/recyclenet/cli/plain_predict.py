@@ -4,6 +4,7 @@ It knows three options and no more. Everything else, help and mistakes among it,
 what both know.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ class PlainPredict:
 
 def plain_predict(arguments: Sequence[str]) -> PlainPredict | None:
     """The call that the arguments are, or None where they may mean something else."""
-    if arguments[:1] != ["predict"]:
+    # On Windows, where shells do not, typer replaces ~, variables and globs.
+    if arguments[:1] != ["predict"] or os.name == "nt":
         return None
     photos: list[str] = []
     values: dict[str, str] = {}
