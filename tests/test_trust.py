@@ -64,7 +64,7 @@ def test_trust_by_hand(evaluation):
     assert trust.called_unknown is None
     assert trust.ece_by_chance == calibration_error_by_chance(evaluation.probs)
     mean, low, high = trust.ece_by_chance
-    assert f"Exact probabilities would show {mean:.3f} on as many photos" in trust_lines(trust)[0]
+    assert f"Exact probabilities would show an ECE of {mean:.3f} on as many photos" in trust_lines(trust)[0]
     assert trust_table(trust)["ece_by_chance"] == {"mean": mean, "low": low, "high": high}
     used = [item for item in trust.reliability if item.photos]
     assert [(item.photos, item.correct) for item in used] == [(1, 0), (1, 1), (1, 1), (1, 1)]

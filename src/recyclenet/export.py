@@ -107,13 +107,13 @@ def _write(model: Classifier, description: ModelDescription, path: Path) -> None
                 dynamic_shapes={"images": {0: torch.export.Dim("N")}},
                 external_data=False,
             )
+            whole = cast(torch.onnx.ONNXProgram, program)
+            # Weights in the shape in which they are used: the exporter leaves that to be computed for large ones.
+            onnxscript.optimizer.optimize(whole.model, input_size_limit=_MOST_FOLDED, output_size_limit=_MOST_FOLDED)
         # The exporter wraps failures of its many passes in many types.
         except Exception as error:
             reason = str(error).strip().splitlines()[0][:200]
             raise RecycleNetError(f"{description.model.arch} cannot be exported: {reason}") from error
-    whole = cast(torch.onnx.ONNXProgram, program)
-    # Weights in the shape in which they are used: the exporter itself leaves that to be computed for large ones.
-    onnxscript.optimizer.optimize(whole.model, input_size_limit=_MOST_FOLDED, output_size_limit=_MOST_FOLDED)
     proto = whole.model_proto
     _forget_origin(proto)
     onnx.helper.set_model_props(proto, {METADATA_KEY: description.to_json()})

@@ -107,6 +107,9 @@ def wilson_interval(correct: float, total: int, z: float = Z_95) -> tuple[float,
     return (max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale))
 
 
+_MOST_AT_ONCE = 10**6  # numbers, so that memory stays the same for any number of photos
+
+
 def expected_calibration_error(probs: Floats, targets: Ints, bins: int = 15) -> float:
     """Mean gap between confidence and accuracy over equally wide bins of the top probability, weighted by count.
 
@@ -121,8 +124,8 @@ def calibration_error_by_chance(
 ) -> tuple[float, float, float]:
     """The calibration error that answers as sure as these show where each is right exactly as often as it says.
 
-    It is never 0: the few answers of a bin are right more or less often than they should be by chance, and every gap
-    counts. An error up to the upper bound is no sign that probabilities are wrong.
+    It is hardly ever 0: the few answers of a bin are right more or less often than they should be by chance, and every
+    gap counts. An error up to the upper bound is no sign that probabilities are wrong.
 
     Args:
         probs: (n, K).
@@ -134,8 +137,13 @@ def calibration_error_by_chance(
         The mean, and the bounds that 95 % of the draws lie within.
     """
     confidence = probs.max(axis=1)
-    hits = np.random.default_rng(seed).random((draws, len(confidence))) < confidence
-    errors = _calibration_errors(confidence, hits.astype(np.float64), bins)
+    rng, together = np.random.default_rng(seed), max(1, _MOST_AT_ONCE // len(confidence))
+    errors = np.concatenate(
+        [
+            _calibration_errors(confidence, (rng.random((count, len(confidence))) < confidence).astype(float), bins)
+            for count in [together] * (draws // together) + [draws % together] * (draws % together > 0)
+        ]
+    )
     low, high = np.quantile(errors, (0.025, 0.975))
     return float(errors.mean()), float(low), float(high)
 

@@ -101,8 +101,8 @@ def trust_lines(trust: Trust) -> list[str]:
     selective, low_high = trust.selective, wilson_interval(trust.covered, trust.total)
     sizes = ", ".join(f"{count} of size {size}" for size, count in enumerate(trust.set_sizes, start=1) if count)
     lines = [
-        f"- Calibration: ECE {trust.ece_before:.3f} before, **{trust.ece_after:.3f}** after; "
-        f"NLL {trust.nll_before:.3f} before, {trust.nll_after:.3f} after. {chance_of(trust)}",
+        f"- Calibration: ECE {trust.ece_before:.3f} before, **{trust.ece_after:.3f}** after. {chance_of(trust)} "
+        f"NLL {trust.nll_before:.3f} before, {trust.nll_after:.3f} after.",
         f"- Sets of possible answers, made to hold the true one {100 * trust.target:g} % of the time: they hold it for "
         f"**{trust.covered} of {trust.total} = {100 * trust.covered / trust.total:.1f} %** "
         f"(95 % interval {100 * low_high[0]:.1f}–{100 * low_high[1]:.1f}); mean size {trust.mean_size:.2f} ({sizes}).",
@@ -118,7 +118,8 @@ def trust_lines(trust: Trust) -> list[str]:
 def chance_of(trust: Trust) -> str:
     """A sentence on how small the calibration error can be on so many photos."""
     mean, low, high = trust.ece_by_chance
-    return f"Exact probabilities would show {mean:.3f} on as many photos (95 % of the time {low:.3f}–{high:.3f})."
+    often = f"95 % of the time {low:.3f}–{high:.3f}"
+    return f"Exact probabilities would show an ECE of {mean:.3f} on as many photos ({often})."
 
 
 def trust_table(trust: Trust) -> dict[str, Any]:

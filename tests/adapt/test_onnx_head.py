@@ -97,6 +97,24 @@ def test_8_bit_weights_are_read_as_files_had_them_before(int8):
     np.testing.assert_array_equal(found.bias, wanted.bias)
 
 
+@pytest.mark.parametrize("change", ["no scale", "another step", "a scale for each feature"])
+def test_weights_made_in_another_way_are_refused(int8, change):
+    graph, _ = opened(int8)
+    nodes = {node.output[0]: node for node in graph.graph.node}
+    scaled = nodes[nodes["logits"].input[1]]
+    if change == "no scale":
+        nodes["logits"].input[1] = scaled.input[0]
+    elif change == "another step":
+        nodes[scaled.input[0]].op_type = "Sqrt"
+    else:
+        channels = read_head(graph, "it").weight.shape[1]
+        wide = numpy_helper.from_array(np.ones((1, channels), np.float32), "wide")
+        graph.graph.initializer.append(wide)
+        scaled.input[1] = "wide"
+    with pytest.raises(RecycleNetError, match="export it again"):
+        read_head(graph, "it")
+
+
 def test_the_bundled_model_has_such_a_head():
     graph = onnx.load_from_string(read_model(None))
     assert read_head(graph, "it").weight.shape[0] == len(Predictor().classes)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from importlib.util import find_spec
 
 import pyarrow.dataset as ds
 import pytest
@@ -12,10 +13,12 @@ from recyclenet.errors import RecycleNetError
 
 os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (Ray spells it so); else all other tests come first
 
+if find_spec("ray") is None:
+    pytest.skip("needs the extra ray", allow_module_level=True)
 # The engine first: some of Ray's settings are read when Ray is imported, and never again.
-RayEngine = pytest.importorskip("recyclenet.bulk.ray_engine", exc_type=ModuleNotFoundError).RayEngine
-import ray  # noqa: E402 (after the check that there is one)
-from ray.cluster_utils import Cluster  # noqa: E402
+from recyclenet.bulk.ray_engine import RayEngine  # noqa: I001
+import ray
+from ray.cluster_utils import Cluster
 
 # Ray warns of its own settings, and leaves its sockets to the end of the process.
 pytestmark = pytest.mark.filterwarnings("ignore")

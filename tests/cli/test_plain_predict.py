@@ -73,3 +73,12 @@ def test_a_reader_that_leaves_is_no_error(tmp_path):
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
     assert process.returncode == 1
+
+
+def test_a_reader_of_errors_that_leaves_is_no_error(tmp_path):
+    """Not rich, which has its own way with that, but a plain line."""
+    line = [sys.executable, "-m", "recyclenet", "predict", str(tmp_path / "none.jpg")]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stderr.close()
+        process.stdout.read()
+    assert process.returncode == 1

@@ -50,12 +50,12 @@ def test_one_gate_alone(gate):
     torch.testing.assert_close(alone(x), x * (channel if gate == "channel" else spatial), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kernel_size", [1, 3, 7])
-def test_the_spatial_gate_is_its_convolution(kernel_size):
-    """Summed in another order: the same values and the same gradients."""
+@pytest.mark.parametrize(("channels", "kernel_size"), [(8, 1), (64, 3), (256, 7), (32, 7)])
+def test_the_spatial_gate_is_its_convolution(channels, kernel_size):
+    """Summed in another order, but for the last: the same values and the same gradients."""
     torch.manual_seed(0)
-    gate = SpatialGate(CHANNELS, kernel_size)
-    x = torch.randn(2, CHANNELS, 4, 6, requires_grad=True)
+    gate = SpatialGate(channels, kernel_size)
+    x = torch.randn(2, channels, 4, 6, requires_grad=True)
     inputs = (x, gate.conv.weight, gate.conv.bias)
     found, wanted = gate(x), torch.sigmoid(gate.conv(x))
     torch.testing.assert_close(found, wanted, atol=1e-6, rtol=1e-5)

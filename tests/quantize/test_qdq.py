@@ -5,8 +5,15 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
+from PIL import Image
 
+from recyclenet.checkpoint import save_checkpoint
+from recyclenet.config import ModelConfig
+from recyclenet.description import ModelDescription
 from recyclenet.errors import RecycleNetError
+from recyclenet.export import export
+from recyclenet.models.factory import create_classifier
+from recyclenet.preprocess import PreprocessSpec
 from recyclenet.quantize.layers import find_layers, quantized_maps
 from recyclenet.quantize.qdq import _Writer, write_int8
 from recyclenet.quantize.rounding import round_nearest
@@ -161,3 +168,16 @@ def test_a_network_without_layers_is_refused(model):
     del model.graph.initializer[:]
     with pytest.raises(RecycleNetError, match="nothing to quantize"):
         find_layers(model)
+
+
+def test_gates_that_move_their_sums_alike_are_no_layers_of_the_same_weights(tmp_path):
+    """The exporter stores equal constants once: what moves the sums of every gate of this network is one weight."""
+    config = ModelConfig(arch="resnet18", attn="recyclenet", attn_at="blocks", kernel_size=3)
+    checkpoint = tmp_path / "m.safetensors"
+    classes = ("a", "b")
+    save_checkpoint(
+        checkpoint, create_classifier(config, 2).state_dict(), ModelDescription(config, classes, PreprocessSpec(64, 64))
+    )
+    export(checkpoint, tmp_path / "m.onnx", [Image.new("RGB", (64, 64))])
+    layers = find_layers(onnx.load(tmp_path / "m.onnx"))
+    assert len(layers) == 20 + 8 * 3 + 2, "20 convolutions, three layers for each of 8 modules, the head twice"

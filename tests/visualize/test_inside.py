@@ -124,7 +124,7 @@ def test_frozen_parameters_are_no_obstacle():
 
 @pytest.mark.parametrize(
     ("layer", "message"),
-    [("head", r"'head' gives \(2, 3\), not maps"), ("drop", "'drop' takes no part in the answer")],
+    [("head", r"'head' gives \(2, 3\), not maps"), ("drop", "'drop' is not called on its own for an answer")],
 )
 def test_layers_without_maps_are_refused_and_leave_no_hooks(layer, message):
     model = build()

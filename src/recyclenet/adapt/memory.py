@@ -17,8 +17,8 @@ WEIGHT = 3.0
 AGAINST_NEW = 0.1
 """The share of the memory that speaks against new classes, too; the rest asks for the old classes among themselves.
 
-What the old head never knew it did not see either: all of the memory against it, and half of a new class's photos are
-answered with an old class (results/adapt)."""
+What the old head never knew it cannot speak of: with all of the memory against a new class, three quarters of its
+photos are answered with an old one; so it is half of them (results/adapt)."""
 
 WIDENED = 1.5
 """Imagined features are spread wider than the new photos by this, so that the edges of the old classes are held too."""

@@ -120,22 +120,31 @@ def _is_head(linear: onnx.NodeProto, convolution: onnx.NodeProto) -> bool:
 
 def _constant(model: onnx.ModelProto, node: onnx.NodeProto, place: int, name: str) -> NDArray[np.float32]:
     """A layer's parameter, float32, through the steps that 8-bit files put before it."""
-    values = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
-    makers = {output: item for item in model.graph.node for output in item.output}
+    values = {item.name: item for item in model.graph.initializer}
     source = node.input[place]
     if source in values:
-        return np.asarray(values[source], dtype=np.float32)
-    maker = makers.get(source)
-    kind, inputs = (maker.op_type, tuple(maker.input)) if maker is not None else ("", ())
-    if kind == "Mul" and (cast := makers.get(inputs[0])) is not None:
-        kind, inputs = cast.op_type, (cast.input[0], inputs[1])
-    # DequantizeLinear: as files were written before.
-    if kind not in ("Cast", "DequantizeLinear") or not set(inputs) <= set(values):
+        return np.asarray(numpy_helper.to_array(values[source]), dtype=np.float32)
+    inputs = _behind(source, {output: item for item in model.graph.node for output in item.output})
+    found = [numpy_helper.to_array(values[item]) for item in inputs if item in values]
+    if not 2 <= len(found) == len(inputs) <= 3:
         raise RecycleNetError(f"{name}: its head's weights are not in the file as numbers: export it again")
-    integers, scale, *zero = (values[item] for item in inputs)
+    integers, scale, *zero = found
     rows = (-1, *[1] * (integers.ndim - 1))  # one scale for each class
+    if scale.shape not in ((), (1,), (len(integers),), integers.shape[:1] + (1,) * (integers.ndim - 1)):
+        raise RecycleNetError(f"{name}: its head's weights have scales {scale.shape}: export it again")
     offset = zero[0].astype(np.float32).reshape(rows) if zero else np.float32(0)
     return np.asarray((integers.astype(np.float32) - offset) * scale.reshape(rows), dtype=np.float32)
+
+
+def _behind(source: str, makers: dict[str, onnx.NodeProto]) -> tuple[str, ...]:
+    """Integers, scale and perhaps zero point that a parameter is made of; nothing where it is made otherwise."""
+    maker = makers.get(source)
+    if maker is None:
+        return ()
+    if maker.op_type == "DequantizeLinear":  # as files were written before
+        return tuple(maker.input)
+    cast = makers.get(maker.input[0]) if maker.op_type == "Mul" else None
+    return (cast.input[0], maker.input[1]) if cast is not None and cast.op_type == "Cast" else ()
 
 
 def _drop_unread(graph: onnx.GraphProto, replaced: Collection[str]) -> None:

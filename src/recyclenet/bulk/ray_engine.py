@@ -27,6 +27,7 @@ from recyclenet.photo import first_line
 # Ray reports its use to its maker unless it is told otherwise before it is imported.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 # Ray Data's threads may outlive a job that was stopped: a call of theirs would connect anew, or start a second Ray.
+# Ray reads this once, when it is imported: the command line imports it here.
 os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
 # Else it warns of every pool of actors that Ray Data makes.
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")

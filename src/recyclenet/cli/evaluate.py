@@ -96,7 +96,7 @@ def _print_trust(console: Console, evaluation: "Evaluation") -> None:
     trust = measure_trust(evaluation)
     selective = trust.selective
     console.print(
-        f"ECE {trust.ece_before:.3f} before calibration. {chance_of(trust)}\n"
+        f"{chance_of(trust)} Before calibration it was {trust.ece_before:.3f}.\n"
         f"sets of {trust.mean_size:.2f} on average hold the true class for "
         f"{trust.covered}/{trust.total} = {100 * trust.covered / trust.total:.1f} %\n"
         f"with {100 * PRECISION:g} % right {selective.answered}/{selective.total} = "

@@ -63,12 +63,15 @@ def check_split(backbone: nn.Module, trained_stages: int, img_size: int = 64) ->
 def stage_depths(backbone: nn.Module) -> dict[str, int]:
     """How many stages come after the one that a parameter belongs to, by the parameter's name in the backbone.
 
-    What follows the last stage counts to it; what comes before the first, the stem, lies one deeper than that.
+    A stage is a child of the container that the backbone keeps its stages in, if it has parameters; in families such
+    as VGG that is a single layer. What follows the last stage counts to it; what comes before the first, the stem, lies
+    one deeper than that.
 
     Raises:
         RecycleNetError: the backbone is no chain of stages.
     """
     units, starts = _units(backbone)
+    starts = [start for start in starts if next(units[start].parameters(), None) is not None]
     if len(starts) < 2:
         raise RecycleNetError(
             f"{type(backbone).__name__} is no chain of stages that could learn at rates of their own: set "

@@ -23,7 +23,7 @@ class Layer:
     """One convolution or linear layer.
 
     Attributes:
-        name: of its weight, as in a checkpoint.
+        name: of its weight, as in a checkpoint; of a weight that is used in another shape, the exporter's.
         node: of the graph.
         weight, bias: names of its parameters in the graph; bias "" where it has none.
         source: the tensor that it reads.
@@ -57,7 +57,7 @@ def find_layers(model: onnx.ModelProto) -> list[Layer]:
     consumers = consumers_of(model)
     layers = []
     for node in model.graph.node:
-        if node.op_type not in ("Conv", "Gemm") or node.input[1] not in values:
+        if node.op_type not in ("Conv", "Gemm") or node.input[1] not in values or _only_moves(values[node.input[1]]):
             continue
         if node.op_type == "Gemm" and [a.i for a in node.attribute if a.name == "transB"] != [1]:
             raise RecycleNetError(f"the layer {node.name} is not laid out as 'recyclenet export' does: export it again")
@@ -83,6 +83,17 @@ def find_layers(model: onnx.ModelProto) -> list[Layer]:
     if not layers or shared:
         raise RecycleNetError(f"nothing to quantize: expected a network with layers of their own weights, not {shared}")
     return layers
+
+
+def _only_moves(weight: onnx.TensorProto) -> bool:
+    """Whether a convolution adds up maps after moving each to a place of its own: of that there is nothing to round.
+
+    Such a weight has no number of its own and may be that of several gates.
+    """
+    if len(weight.dims) != 4 or weight.dims[0] != 1 or weight.dims[1] != weight.dims[2] * weight.dims[3]:
+        return False
+    rows = numpy_helper.to_array(weight).reshape(weight.dims[1], -1)
+    return bool((rows == np.eye(len(rows))).all())
 
 
 def _leads_to_a_gate(following: list[onnx.NodeProto], consumers: dict[str, list[onnx.NodeProto]]) -> bool:

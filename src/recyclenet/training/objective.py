@@ -38,7 +38,7 @@ def mix_pairs(
     height, width = inputs.shape[2:]
     rows, columns = _rectangle(height, width, 1 - own)
     mixed = inputs.clone()
-    mixed[:, :, rows, columns] = inputs[partner][:, :, rows, columns]
+    mixed[:, :, rows, columns] = inputs[partner, :, rows, columns]
     # What was pasted in, not what was asked for: a rectangle ends with the photo.
     own = 1 - (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
     return mixed, torch.lerp(shares[partner], shares, own)

@@ -20,11 +20,13 @@ def create_optimizer(model: Classifier, recipe: Recipe, *, attn_in_blocks: bool 
     as the original did. Each stage of the backbone learns `layer_decay` times as fast as the one after it. Each group
     keeps its full rate under "peak_lr" for `set_lr`.
     """
-    depths = {} if recipe.layer_decay == 1 else stage_depths(model.backbone)
+    depths = {}
+    if recipe.layer_decay != 1:
+        depths = {f"backbone.{name}": depth for name, depth in stage_depths(model.backbone).items()}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            lr = recipe.lr * recipe.layer_decay ** depths.get(name.removeprefix("backbone."), 0)
+            lr = recipe.lr * recipe.layer_decay ** depths.get(name, 0)
             lr *= recipe.head_lr_scale if _is_fresh(name, attn_in_blocks) else 1.0
             if recipe.optimizer == "adamw" and _is_attention(name, attn_in_blocks):
                 lr *= _gate_share(parameter)

@@ -49,7 +49,7 @@ def look_inside(model: Classifier, images: Tensor, layer: str = LAST_MAP) -> Map
         layer: full name of the submodule that Grad-CAM is for.
 
     Raises:
-        RecycleNetError: the layer takes no part in the answer, or does not give maps (N, C, h, w).
+        RecycleNetError: the layer is not called for the answer, or does not give maps (N, C, h, w).
     """
     gate = find_spatial_gate(model)
     # Also where the parameters are frozen every layer then has a gradient.
@@ -72,7 +72,7 @@ def _grad_cam(logits: Tensor, seen: dict[str, Tensor], layer: str) -> Tensor:
     Channels weighted by the mean gradient of the logit, summed, and cut at 0.
     """
     if layer not in seen:
-        raise RecycleNetError(f"the layer {layer!r} takes no part in the answer; choose another one")
+        raise RecycleNetError(f"the layer {layer!r} is not called on its own for an answer; choose another one")
     features = seen[layer]
     if features.ndim != 4:
         raise RecycleNetError(f"the layer {layer!r} gives {tuple(features.shape)}, not maps (N, C, h, w)")
