@@ -33,7 +33,19 @@ FOREIGN = {
     0: set(),
     1: {"numpy", "PIL", "onnxruntime", "platformdirs", "pi_heif", "pyarrow", "fsspec", "ray"},
     2: {"numpy", "PIL", "scipy", "torch", "torchvision", "timm", "safetensors"},
-    3: {"numpy", "PIL", "torch", "timm", "safetensors", "onnx", "matplotlib", "rich", "albumentations", "cv2"},
+    3: {
+        "numpy",
+        "PIL",
+        "torch",
+        "timm",
+        "safetensors",
+        "onnx",
+        "onnxscript",
+        "matplotlib",
+        "rich",
+        "albumentations",
+        "cv2",
+    },
     4: {"typer", "rich", "fastapi", "starlette", "pydantic", "python_multipart", "uvicorn"},
 }
 # Read when a checkpoint is evaluated or a card asks for stress, never otherwise.

@@ -201,7 +201,7 @@ def test_a_process_that_dies_is_named(photos, work, tmp_path, monkeypatch):
                 process.kill()
 
     monkeypatch.setattr(engine, "_in_any_order", kill_first)
-    with pytest.raises(RecycleNetError, match=r"a process ended before its work was done.* parts (2, 3|3, 4)"):
+    with pytest.raises(RecycleNetError, match=r"a process ended before its work was done.* parts [2-5](, [2-5])?\. "):
         run_job([str(photos)], tmp_path / "out", work, engine, part_size=2)
     assert len(list((tmp_path / "out").glob("part-*"))) >= 2
     assert run_job([str(photos)], tmp_path / "out", work, Here(), part_size=2).is_complete

@@ -42,7 +42,7 @@ class SpatialGate(nn.Module):
     The convolution has one output channel, for which libraries are not made: they would copy every place's k×k cells
     of all channels first. Where there are many channels, those of each cell are summed first, once for each of the k²
     places that it counts for, and these sums are then moved there and added: the same sum in another order, on CPUs
-    three to five times as fast for the last maps of MobileNetV2 and ResNets.
+    two to five times as fast for the last maps of MobileNetV2 and ResNets.
 
     On CPUs the bfloat16 gradient of a 7×7 kernel over a 1×1 or 2×2 map is memory that nobody wrote (oneDNN in
     torch 2.15; 128 to 768 channels), and float32 costs next to nothing here.
