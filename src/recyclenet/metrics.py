@@ -141,7 +141,7 @@ def calibration_error_by_chance(
     errors = np.concatenate(
         [
             _calibration_errors(confidence, (rng.random((count, len(confidence))) < confidence).astype(float), bins)
-            for count in [together] * (draws // together) + [draws % together] * (draws % together > 0)
+            for count in (min(together, draws - done) for done in range(0, draws, together))
         ]
     )
     low, high = np.quantile(errors, (0.025, 0.975))
@@ -150,10 +150,13 @@ def calibration_error_by_chance(
 
 def _calibration_errors(confidence: Floats, hits: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
     """(m,) from confidence (n,) and m ways in which answers may be right, (m, n) of 0 and 1."""
-    # Bin i holds (i/bins, (i+1)/bins].
-    places = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = (hits - confidence) @ np.eye(bins)[places]
+    gaps = (hits - confidence) @ np.eye(bins)[confidence_bins(confidence, bins)]
     return np.asarray(np.abs(gaps).sum(axis=1) / len(confidence))
+
+
+def confidence_bins(confidence: Floats, bins: int) -> Ints:
+    """(n,) in [0, bins): the bin of each confidence in [0, 1]; bin i holds (i/bins, (i+1)/bins]."""
+    return np.asarray(np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1))
 
 
 def _class_scores(matrix: NDArray[np.int64], index: int, label: str) -> ClassScores:

@@ -41,8 +41,7 @@ class PreprocessSpec:
     def view(self, photo: Image.Image) -> Image.Image:
         """The part of the photo that the model sees: an RGB square of `img_size` pixels."""
         size = self._resized(photo.size)
-        left, top = self._corner(size)
-        square = (left, top, left + self.img_size, top + self.img_size)
+        square = self._square(size)
         if size == photo.size:
             return photo.crop(square)
         resample, part = _RESAMPLE[self.interpolation], _before(square, photo.size, size)
@@ -55,8 +54,7 @@ class PreprocessSpec:
         """Where `view` lies in a photo of this width and height: left, top, right, bottom, to the nearest pixel."""
         resized = self._resized(size)
         scale = [before / after for before, after in zip(size, resized, strict=True)]
-        left, top = self._corner(resized)
-        right, bottom = left + self.img_size, top + self.img_size
+        left, top, right, bottom = self._square(resized)
         return round(left * scale[0]), round(top * scale[1]), round(right * scale[0]), round(bottom * scale[1])
 
     def _resized(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -64,10 +62,10 @@ class PreprocessSpec:
         long = max(self.resize, self.resize * long // short)
         return (self.resize, long) if size[0] <= size[1] else (long, self.resize)
 
-    def _corner(self, resized: tuple[int, int]) -> tuple[int, int]:
+    def _square(self, resized: tuple[int, int]) -> tuple[int, int, int, int]:
         # Python's round, as in torchvision's CenterCrop.
         left, top = (round((side - self.img_size) / 2.0) for side in resized)
-        return left, top
+        return left, top, left + self.img_size, top + self.img_size
 
     def normalize(self, view: Image.Image) -> NDArray[np.float32]:
         """A view as the model's input: (3, img_size, img_size) float32, RGB."""

@@ -9,6 +9,7 @@ from recyclenet.errors import RecycleNetError
 from recyclenet.evaluate import Evaluation
 from recyclenet.metrics import (
     calibration_error_by_chance,
+    confidence_bins,
     expected_calibration_error,
     mean_nll,
     softmax,
@@ -156,8 +157,7 @@ def trust_table(trust: Trust) -> dict[str, Any]:
 
 
 def _reliability(confidence: np.ndarray, hits: np.ndarray) -> tuple[ReliabilityBin, ...]:
-    # As in `expected_calibration_error`: bin i holds (i/15, (i+1)/15].
-    places = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
+    places = confidence_bins(confidence, _BINS)
     found = []
     for place in range(_BINS):
         inside = places == place
