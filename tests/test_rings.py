@@ -23,6 +23,7 @@ RINGS = {
     "encoded": 1, "class_directions": 1, "signature": 1, "bulk": 1, "page": 1, "site": 1, "redescribe": 3,
     "ablation": 3, "ablation.suites": 0, "ablation.published": 0, "ablation.results": 0, "ablation.tables": 1,
     "data": 1, "data.batches": 2, "data.transforms": 2, "data.staging": 2, "data.features": 2,
+    "data.draws": 2, "data.held": 2,
     "models": 2, "torch_file": 2, "tensor_file": 2,
     "adapt": 3, "augment": 3, "bench": 3, "soup": 3, "stress": 3, "stress.elsewhere": 1, "stress.lines": 1,
     "checkpoint": 3, "checkpoint_model": 3, "export": 3, "quantize": 3, "training": 3, "visualize": 3,

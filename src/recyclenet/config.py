@@ -144,6 +144,8 @@ class TrainConfig:
     seed: int = 1234
     workers: int = 2
     device: str = "auto"
+    photos: Literal["disk", "device"] = "disk"  # where views are made: from files, or of what the device's memory holds
+    compile: bool = False  # the step, by torch.compile
     checkpoint_every: float = 300.0  # seconds between two checkpoints within an epoch; 0: one after each step
     max_unreadable: float = 0.01  # share of the photos that may turn out unreadable: they are left out
 

@@ -36,6 +36,20 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def free_memory(meminfo: str = "/proc/meminfo") -> int | None:
+    """Bytes that programs may still ask for without swapping; None where the system does not tell.
+
+    Args:
+        meminfo: where Linux tells.
+    """
+    try:
+        with open(meminfo, encoding="utf-8") as info:
+            line = next((line for line in info if line.startswith("MemAvailable:")), None)
+    except OSError:
+        return None
+    return None if line is None else int(line.split()[1]) * 1024
+
+
 def describe() -> dict[str, str | int | None]:
     """Processor, cores, system and Python version, for a report."""
     return {

@@ -45,15 +45,16 @@ def by_hand(augment, photo):
     return image if augment == "paper" else v2.RandomErasing(p=0.15, scale=(0.02, 0.15))(image)
 
 
+@pytest.mark.parametrize("photo", [PHOTO, PHOTO.resize((160, 20)), PHOTO.resize((20, 160))], ids=lambda p: str(p.size))
 @pytest.mark.parametrize("augment", ["paper", "strong"])
-def test_without_surfaces_the_views_are_what_they_were(augment):
+def test_without_surfaces_the_views_are_those_of_torchvisions_transforms(augment, photo):
     transform = create_transform(augment, SPEC)
-    for seed in range(12):
+    for seed in range(24):
         torch.manual_seed(seed)
-        wanted = by_hand(augment, PHOTO)
-        torch.testing.assert_close(seeded(transform, PHOTO, seed), wanted, rtol=0, atol=1e-5)
+        wanted = by_hand(augment, photo)
+        torch.testing.assert_close(seeded(transform, photo, seed), wanted, rtol=0, atol=1e-5)
         after = torch.rand(())
-        seeded(create_transform(augment, SPEC, surfaces=0.0), PHOTO, seed)
+        seeded(create_transform(augment, SPEC, surfaces=0.0), photo, seed)
         assert torch.equal(torch.rand(()), after), "other random numbers were drawn"
 
 

@@ -9,9 +9,10 @@ from recyclenet.models.factory import create_classifier
 from recyclenet.models.stages import split_backbone
 from recyclenet.photo import load_photo
 from recyclenet.training.device import choose_compute
+from recyclenet.training.feature_source import compute_features
 from recyclenet.training.interrupt import StopRequest
 from recyclenet.training.settings import create_spec
-from recyclenet.training.sources import PhotoSource, compute_features
+from recyclenet.training.sources import PhotoSource
 from tests.training.published import ARCH
 from tests.training.test_loop import NO_LIMIT, QUIET
 

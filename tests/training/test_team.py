@@ -3,12 +3,13 @@
 import os
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 from torch.nn import functional
 
-from recyclenet.config import Recipe
+from recyclenet.config import ModelConfig, Recipe, TrainConfig
 from recyclenet.errors import RecycleNetError
 from recyclenet.models.classifier import BatchDropout
 from recyclenet.training import launch, team
@@ -72,19 +73,30 @@ def test_each_process_has_a_gpu_of_its_own(monkeypatch):
         Team(0, 2, 0).device("cuda:0")
 
 
+def run_of(**recipe):
+    return TrainConfig("photos", ModelConfig(), Recipe(name="r", epochs=1, lr=0.1, **recipe))
+
+
+def test_a_compiled_step_is_for_one_process():
+    config = replace(run_of(), compile=True)
+    check_team(config, torch.device("cpu"), Team())
+    with pytest.raises(RecycleNetError, match="--compile is for one process that trains alone, not for 2 together"):
+        check_team(config, torch.device("cpu"), Team(0, 2))
+
+
 def test_a_batch_that_cannot_be_divided_is_refused():
-    recipe, cpu = Recipe(name="r", epochs=1, lr=0.1, batch_size=5), torch.device("cpu")
+    recipe, cpu = run_of(batch_size=5), torch.device("cpu")
     check_team(recipe, cpu, Team(0, 2))
     with pytest.raises(RecycleNetError, match="5 photos is too small for 3 processes, each of which needs 2"):
         check_team(recipe, cpu, Team(0, 3))
-    frozen = Recipe(name="r", epochs=1, lr=0.1, batch_size=5, batch_norm="frozen")
+    frozen = run_of(batch_size=5, batch_norm="frozen")
     check_team(frozen, cpu, Team(0, 5))
     with pytest.raises(RecycleNetError, match="too small for 6"):
         check_team(frozen, cpu, Team(0, 6))
 
 
 def test_statistics_are_synced_on_gpus_alone():
-    recipe = Recipe(name="r", epochs=1, lr=0.1, batch_norm="synced")
+    recipe = run_of(batch_norm="synced")
     check_team(recipe, torch.device("cuda"), Team(0, 2))
     check_team(recipe, torch.device("cpu"), Team())
     with pytest.raises(RecycleNetError, match="batch_norm=synced works on GPUs alone"):

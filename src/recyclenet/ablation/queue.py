@@ -31,7 +31,7 @@ class _Silent:
     def note(self, text: str) -> None:
         """Nothing."""
 
-    def features(self, view: str, done: int, total: int) -> None:
+    def prepare(self, what: str, done: int, total: int) -> None:
         """Nothing."""
 
     def step(self, step: Step) -> None:

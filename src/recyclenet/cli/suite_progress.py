@@ -58,9 +58,9 @@ class SuiteProgress:
     def note(self, text: str) -> None:
         """What single runs say is not shown."""
 
-    def features(self, view: str, done: int, total: int) -> None:
-        """Moves nothing: the share of a run that its features are is not known beforehand."""
-        self._bar.update(self._task, description=f"features, view {view}: {done}/{total}")
+    def prepare(self, what: str, done: int, total: int) -> None:
+        """Moves nothing: what share of a run this is is not known beforehand."""
+        self._bar.update(self._task, description=f"{what}: {done}/{total}")
 
     def step(self, step: "Step") -> None:
         """Moves the bar by a step's share of a run."""

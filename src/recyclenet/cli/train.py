@@ -89,6 +89,18 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Same seed, same run.", show_default="1234")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that decode photos.", show_default="2")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, …", show_default="auto")] = None,
+    photos: Annotated[
+        str | None,
+        typer.Option(
+            help="Where augmented views are made: disk, of files by --workers, or device, whose memory then holds all "
+            "train photos.",
+            show_default="disk",
+        ),
+    ] = None,
+    compile_: Annotated[
+        bool | None,
+        typer.Option("--compile/--no-compile", help="Compile the step: slow to start, for GPUs.", show_default="no"),
+    ] = None,
     gpus: Annotated[str | None, typer.Option(help="Train on several GPUs of this machine, as in 0,1.")] = None,
     processes: Annotated[
         int | None,
@@ -140,6 +152,8 @@ def train(
         "seed": seed,
         "workers": workers,
         "device": start.device,
+        "photos": photos,
+        "compile": compile_,
         "checkpoint_every": checkpoint_every,
     }
     changes = {key: value for key, value in given.items() if value is not None} | parse_assignments(set_ or ())

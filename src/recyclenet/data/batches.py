@@ -51,8 +51,31 @@ class Loaded(NamedTuple):
     error: PhotoError | None = None
 
 
-class PhotoDataset(Dataset[Loaded]):
-    """Decoded and transformed photos. An index is (epoch, i): the transform's randomness comes from seed, epoch and i.
+class LoadedPhotos(Dataset[Loaded]):
+    """Something of each of some photos. An index is (epoch, i): what is random about it comes from seed, epoch and i.
+
+    Args:
+        names: of the photos.
+        targets: of each.
+        seed: of the run.
+    """
+
+    def __init__(self, names: Sequence[str], targets: Sequence[int], seed: int) -> None:
+        self.names, self.targets, self.seed = names, targets, seed
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @contextmanager
+    def chance(self, epoch: int, index: int) -> Iterator[None]:
+        """Inside, torch's global generator is this place's own."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(self.seed, epoch, index))
+            yield
+
+
+class PhotoDataset(LoadedPhotos):
+    """Decoded and transformed photos.
 
     A photo that cannot be read comes with its PhotoError, of which PhotoLoader speaks in the main process: an
     exception inside a worker would lose its type. `names` are the paths below the root.
@@ -67,15 +90,11 @@ class PhotoDataset(Dataset[Loaded]):
         min_side: int,
         seed: int,
     ) -> None:
-        self.names = [record.path for record in records]
+        targets = [list(classes).index(record.label) for record in records]
+        super().__init__([record.path for record in records], targets, seed)
         self.paths = [str(root / record.path) for record in records]
-        self.targets = [list(classes).index(record.label) for record in records]
         self.transform = transform
         self.min_side = min_side
-        self.seed = seed
-
-    def __len__(self) -> int:
-        return len(self.paths)
 
     def __getitem__(self, place: tuple[int, int]) -> Loaded:
         epoch, index = place
@@ -84,8 +103,7 @@ class PhotoDataset(Dataset[Loaded]):
             photo = load_photo(self.paths[index], min_side=self.min_side)
         except PhotoError as error:
             photo, found = Image.new("RGB", (self.min_side, self.min_side)), error
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(self.seed, epoch, index))
+        with self.chance(epoch, index):
             return Loaded(self.transform(photo), self.targets[index], found)
 
 
@@ -100,7 +118,7 @@ class PhotoLoader:
         workers: processes that decode; 0: this one.
     """
 
-    def __init__(self, dataset: PhotoDataset, workers: int) -> None:
+    def __init__(self, dataset: LoadedPhotos, workers: int) -> None:
         self.dataset = dataset
         self._wanted = _Wanted()
         self._given: Generator[tuple[Tensor, Tensor]] | None = None

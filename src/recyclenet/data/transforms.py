@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
-from torchvision.transforms import InterpolationMode, v2
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional
 
 from recyclenet.config import Augment
+from recyclenet.data.draws import BRIGHTNESS, CONTRAST, HUE, SATURATION, UNCHANGED, Draw, draw_hidden, draw_view
 from recyclenet.data.staging.restage import restage
 from recyclenet.data.staging.surfaces import any_surface
 from recyclenet.preprocess import PreprocessSpec
@@ -46,28 +48,38 @@ class _View:
 
 class _Augmented:
     def __init__(self, augment: Augment, spec: PreprocessSpec, surfaces: float) -> None:
-        interpolation = _INTERPOLATION[spec.interpolation]
-        steps: list[Callable[..., object]] = [_Elsewhere(surfaces, spec.resize)] if surfaces else []
-        if augment == "paper":
-            steps += [v2.RandomResizedCrop(spec.img_size, interpolation=interpolation), v2.RandomHorizontalFlip()]
-        else:
-            steps += [
-                v2.RandomResizedCrop(spec.img_size, scale=(0.35, 1.0), interpolation=interpolation),
-                v2.RandomHorizontalFlip(),
-                v2.RandomVerticalFlip(),
-                _quarter_turn,
-                v2.RandomApply([v2.ColorJitter(0.25, 0.25, 0.25, 0.03)], p=0.6),
-            ]
-        if augment == "camera":
-            steps.append(_camera)
-        steps += [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(list(spec.mean), list(spec.std))]
-        if augment in ("strong", "camera"):
-            steps.append(v2.RandomErasing(p=0.15, scale=(0.02, 0.15)))
-        self.compose = v2.Compose(steps)
+        self.augment, self.spec = augment, spec
+        self.elsewhere = _Elsewhere(surfaces, spec.resize) if surfaces else None
 
     def __call__(self, photo: Image.Image) -> Tensor:
-        image: Tensor = self.compose(photo).as_subclass(Tensor)
+        if self.elsewhere is not None:
+            photo = self.elsewhere(photo)
+        draw = draw_view(self.augment, photo.height, photo.width)
+        view = _adjusted(_laid(photo, draw, self.spec), draw)
+        if self.augment == "camera":
+            view = _camera(view)
+        hidden = draw_hidden(self.augment, self.spec.img_size)
+        image = torch.from_numpy(self.spec.normalize(view))
+        image[:, hidden.top : hidden.top + hidden.height, hidden.left : hidden.left + hidden.width] = 0
         return image
+
+
+def _laid(photo: Image.Image, draw: Draw, spec: PreprocessSpec) -> Image.Image:
+    """The part of the photo that was drawn, as a square, as it lies."""
+    interpolation = _INTERPOLATION[spec.interpolation]
+    view: Image.Image = functional.resized_crop(photo, *draw.part, [spec.img_size, spec.img_size], interpolation)
+    if draw.mirrored:
+        view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if draw.flipped:
+        view = view.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    return view.transpose(_TURNS[draw.turns]) if draw.turns else view
+
+
+def _adjusted(view: Image.Image, draw: Draw) -> Image.Image:
+    for which in draw.order:
+        if draw.factors[which] != UNCHANGED[which]:
+            view = _ADJUSTMENTS[which](view, draw.factors[which])
+    return view
 
 
 class _Elsewhere:
@@ -112,9 +124,10 @@ def _camera(photo: Image.Image) -> Image.Image:
     return photo
 
 
-def _quarter_turn(photo: Image.Image) -> Image.Image:
-    turns = int(torch.randint(4, ()))
-    return photo if turns == 0 else photo.transpose(_TURNS[turns])
-
-
 _TURNS = {1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270}
+_ADJUSTMENTS: dict[int, Callable[[Image.Image, float], Image.Image]] = {
+    BRIGHTNESS: functional.adjust_brightness,
+    CONTRAST: functional.adjust_contrast,
+    SATURATION: functional.adjust_saturation,
+    HUE: functional.adjust_hue,
+}

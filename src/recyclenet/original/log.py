@@ -32,7 +32,7 @@ class OriginalLog:
         """Passed on."""
         self._note(text)
 
-    def features(self, view: str, done: int, total: int) -> None:
+    def prepare(self, what: str, done: int, total: int) -> None:
         """The original's recipe computes none."""
 
     def step(self, step: Step) -> None:

@@ -32,7 +32,9 @@ from recyclenet.models.stages import split_backbone
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.tensor_file import digest_tensors
 from recyclenet.training.device import Compute, choose_compute
+from recyclenet.training.feature_source import compute_features
 from recyclenet.training.heap import keep_heap
+from recyclenet.training.held_source import HeldSource
 from recyclenet.training.interrupt import RunStopped, StopRequest
 from recyclenet.training.memory import Memory, remember
 from recyclenet.training.optim import lr_factor, set_lr
@@ -42,7 +44,7 @@ from recyclenet.training.progress import Step, Watcher
 from recyclenet.training.resume import Found, find_checkpoint, origin
 from recyclenet.training.run_folder import Row, RunFolder
 from recyclenet.training.settings import check_data, check_settings, check_team, create_spec
-from recyclenet.training.sources import PhotoSource, Source, compute_features
+from recyclenet.training.sources import PhotoSource, Source
 from recyclenet.training.start import load_start, starts_with_head
 from recyclenet.training.state import create_learner
 from recyclenet.training.teachers import Teachers, load_teachers
@@ -106,7 +108,7 @@ def train(
     if not resume:
         team.by_lead(out.check_new)
     compute = choose_compute(team.device(config.device), config.recipe.precision, config.recipe.channels_last)
-    check_team(config.recipe, compute.device, team)
+    check_team(config, compute.device, team)
     if compute.device.type == "cpu":
         keep_heap()
     spec = create_spec(config)
@@ -208,11 +210,20 @@ class _Run:
             f"training {self.config.model.arch} on {self.compute}{self.team}: "
             f"{len(self.folder.split('train'))} photos, {len(self.classes)} classes, {self.recipe.epochs} epochs"
         )
+        if self.config.compile:
+            self.watcher.note("the first step compiles the network, which takes about a minute")
         self.save_last()  # a stop at any time from here on finds something to resume from
         try:
             with explained_readers(), closing(self.source()) as source:
                 updater = Updater(
-                    self.learner, source, self.memory, self.teachers, self.compute, self.team, self._check_number
+                    self.learner,
+                    source,
+                    self.memory,
+                    self.teachers,
+                    self.compute,
+                    self.team,
+                    self._check_number,
+                    compiled=self.config.compile,
                 )
                 if self.place.updates == 0 and (self.recipe.start == "probe" or self.config.init):
                     self.start(source)
@@ -238,6 +249,10 @@ class _Run:
         """Batches: photos, or the features of the stages that stay as they are."""
         total = sum(len(self.folder.split(split)) for split in ("train", "val"))
         unreadable = Unreadable(self.place.unreadable, self.config.max_unreadable, total, self.watcher.note)
+        if self.config.photos == "device":
+            return HeldSource(
+                self.config, self.folder, self.spec, self.compute, unreadable, self.stop, self.watcher, self.team
+            )
         if not self.recipe.caches_features:
             return PhotoSource(self.config, self.folder, self.spec, unreadable, self.team)
         cache = self.features or self.out.features

@@ -35,8 +35,8 @@ class Watcher(Protocol):
     def note(self, text: str) -> None:
         """A line for people."""
 
-    def features(self, view: str, done: int, total: int) -> None:
-        """Frozen stages: the features of `done` of `total` photos of a view are there."""
+    def prepare(self, what: str, done: int, total: int) -> None:
+        """Before the first step: `done` of `total` photos are ready, in the way that `what` says."""
 
     def step(self, step: Step) -> None:
         """The weights were updated."""
@@ -74,9 +74,9 @@ class TrainProgress:
         """A line that stays."""
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def features(self, view: str, done: int, total: int) -> None:
-        """Moves the bar over one view."""
-        self._bar.update(self._task, description=f"features, view {view}", completed=done, total=total)
+    def prepare(self, what: str, done: int, total: int) -> None:
+        """Moves the bar over the photos."""
+        self._bar.update(self._task, description=what, completed=done, total=total)
 
     def step(self, step: Step) -> None:
         """Moves the bar over the steps of the whole run."""

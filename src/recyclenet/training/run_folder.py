@@ -24,7 +24,7 @@ Row = dict[str, int | float]  # a figure by its name; counts stay whole numbers
 
 
 # Where a run is computed and what it reads may move; everything else would make it another run.
-_MAY_CHANGE = ("data", "workers", "device", "checkpoint_every", "max_unreadable")
+_MAY_CHANGE = ("data", "workers", "device", "photos", "compile", "checkpoint_every", "max_unreadable")
 
 
 class RunFolder:

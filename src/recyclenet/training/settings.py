@@ -38,6 +38,8 @@ def check_settings(config: TrainConfig) -> None:
             f"the recipe {recipe.name!r} trains on features that are computed once, and teachers look at photos: "
             "--set recipe.views=0, or leave --teacher out"
         )
+    if config.photos == "device":
+        _check_held(recipe)
     if not recipe.freezes:
         return
     if config.pretrained == "none" and not config.init:
@@ -60,14 +62,35 @@ def check_settings(config: TrainConfig) -> None:
     check_split(backbone, recipe.trained_stages)
 
 
-def check_team(recipe: Recipe, device: torch.device, team: Team) -> None:
-    """Finds out whether a batch can be divided among the processes that train together.
+def _check_held(recipe: Recipe) -> None:
+    """Whether all that a recipe makes of photos can be made of many at once on a device."""
+    reason = (
+        "trains on features that are kept already"
+        if recipe.caches_features
+        else "moves items to made-up surfaces (recipe.surfaces), which is done photo by photo"
+        if recipe.surfaces
+        else f"makes views of the kind {recipe.augment!r} (recipe.augment), not paper or strong"
+        if recipe.augment not in ("paper", "strong")
+        else None
+    )
+    if reason is not None:
+        raise RecycleNetError(
+            f"photos cannot be held on the device, because the recipe {recipe.name!r} {reason}: leave out "
+            "--photos device, or change the recipe's setting with --set"
+        )
+
+
+def check_team(config: TrainConfig, device: torch.device, team: Team) -> None:
+    """Finds out whether processes can train together: a batch is divided among them.
 
     Raises:
         RecycleNetError: it is too small, or batch norm's statistics cannot be synced on the device.
     """
+    recipe = config.recipe
     if team.alone:
         return
+    if config.compile:
+        raise RecycleNetError(f"--compile is for one process that trains alone, not for {team.size} together")
     if recipe.batch_size < team.size * least_part(recipe):
         raise RecycleNetError(
             f"a batch of {recipe.batch_size} photos is too small for {team.size} processes, each of which needs "

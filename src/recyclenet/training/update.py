@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch._dynamo.exc import TorchDynamoException
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from recyclenet.config import Recipe
+from recyclenet.errors import RecycleNetError
 from recyclenet.models.classifier import Classifier
 from recyclenet.training.depthwise import fast_depthwise
 from recyclenet.training.device import Compute
@@ -56,6 +58,7 @@ class Updater:
         compute: where.
         team: the processes that have a part each of every batch.
         check: told ("loss" or "gradient", its value), the same in all processes; raises where it is no number.
+        compiled: whether whole batches go through what torch.compile makes of the network; for a process alone.
     """
 
     def __init__(
@@ -67,12 +70,15 @@ class Updater:
         compute: Compute,
         team: Team,
         check: Callable[[str, float], None],
+        *,
+        compiled: bool = False,
     ) -> None:
         self.learner, self.compute, self.team, self.check = learner, compute, team, check
         self.teachers = teachers
         self.model, self.recipe = learner.model, learner.recipe
         self._pass = _Pass(source, self.model, memory)
         self._shared: nn.Module | None = None
+        self._compiled = compiled_step(self._pass, compute) if compiled else None
 
     def update(self, inputs: Tensor, targets: Tensor, counts: Sequence[int], updates: int) -> Updated:
         """One step.
@@ -105,18 +111,21 @@ class Updater:
             if self.teachers is not None:
                 loss = torch.lerp(loss, self.teachers.loss(mixed, logits), recipe.distill)
         loss = loss + recipe.keep * moved
-        correct = int((logits.detach().argmax(dim=1) == targets).sum())
-        found = Updated(float(loss.detach()), correct)
-        if divided and not team.alone:
-            value, correct_in_all = team.total(found.loss * weight, correct)
-            found = Updated(value, int(correct_in_all))
-            loss = loss * (weight * team.size)
-        self.check("loss", found.loss)
+        correct = (logits.detach().argmax(dim=1) == targets).sum()
         self.learner.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        # Before the weights change: a stop right after this step would keep them.
+        shared = divided and not team.alone
+        (loss * (weight * team.size) if shared else loss).backward()  # type: ignore[no-untyped-call]
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
-        self.check("gradient", float(torch.nn.utils.get_total_norm(gradients)))
+        norm = torch.nn.utils.get_total_norm(gradients)
+        # Asked for once a step, when all is under way: a GPU would stand still while it is asked.
+        value, right, length = torch.stack([loss.detach().float(), correct.float(), norm.float()]).tolist()
+        found = Updated(value, int(right))
+        if shared:
+            value, right = team.total(found.loss * weight, found.correct)
+            found = Updated(value, int(right))
+        # Before the weights change: a stop right after this step would keep them.
+        self.check("loss", found.loss)
+        self.check("gradient", length)
         self.learner.optimizer.step()
         team.average(self._statistics(), weight if divided else 1 / team.size)
         if self.learner.ema is not None:
@@ -124,6 +133,8 @@ class Updater:
         return found
 
     def _forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        if self._compiled is not None and len(inputs) == self.recipe.batch_size:  # others would be compiled once more
+            return self._compiled(inputs)
         if self._shared is None:
             some_unused = not self.team.alone and self._has_unused(inputs)
             self._shared = self.team.wrap(self._pass, self.compute.device, some_unused=some_unused)
@@ -150,6 +161,28 @@ class Updater:
             for tensor in (module.running_mean, module.running_var)
             if tensor is not None
         ]
+
+
+def compiled_step(step: nn.Module, compute: Compute) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """A step's forward and backward pass, compiled when it is first called; on a GPU recorded as CUDA graphs, too.
+
+    Shapes are those of the first call: for others it would be compiled anew.
+
+    Raises:
+        RecycleNetError: when it is called: it cannot be compiled here.
+    """
+    mode = "reduce-overhead" if compute.device.type == "cuda" else None
+    compiled = torch.compile(step, dynamic=False, mode=mode)
+
+    def run(inputs: Tensor) -> tuple[Tensor, Tensor]:
+        try:
+            logits, moved = compiled(inputs)
+        except TorchDynamoException as error:
+            reason = " ".join(str(error).splitlines()[:2])[:200]  # what failed, and how; advice for developers follows
+            raise RecycleNetError(f"torch.compile cannot compile the step ({reason}): leave out --compile") from error
+        return logits, moved
+
+    return run
 
 
 def least_part(recipe: Recipe) -> int:

@@ -1,0 +1,1 @@
+"""Photos decoded once and held in a device's memory, where augmented views are made of them in batches."""

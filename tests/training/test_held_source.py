@@ -1,0 +1,177 @@
+"""Training on photos that the device holds is training on the files: the same batches, stops, losses and limits."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+
+from recyclenet.config import Recipe
+from recyclenet.data.folder import open_photo_folder
+from recyclenet.errors import RecycleNetError
+from recyclenet.training import held_source, loop
+from recyclenet.training.device import choose_compute
+from recyclenet.training.held_source import HeldSource
+from recyclenet.training.interrupt import RunStopped, StopRequest
+from recyclenet.training.settings import check_settings, create_spec
+from recyclenet.training.sources import PhotoSource
+from recyclenet.training.team import Team
+from recyclenet.training.unreadable import Unreadable
+from tests.conftest import save_photo
+from tests.training.test_loop import (  # noqa: F401 (a fixture)
+    NO_LIMIT,
+    QUIET,
+    RECIPE,
+    StopAfter,
+    config,
+    same,
+    train,
+    weights,
+)
+from tests.training.test_unreadable import broken
+
+CPU = choose_compute("cpu", "fp32")
+
+
+@pytest.fixture
+def held(config):  # noqa: F811
+    return replace(config, photos="device")
+
+
+def opened(held, kind=HeldSource, unreadable=NO_LIMIT, team=None):
+    folder = open_photo_folder(held.data)
+    team = (team,) if team else ()
+    if kind is PhotoSource:
+        return PhotoSource(held, folder, create_spec(held), unreadable, *team)
+    return HeldSource(held, folder, create_spec(held), CPU, unreadable, StopRequest(), QUIET, *team)
+
+
+def assert_alike(found, wanted):
+    for (images, targets), (one_by_one, labels) in zip(found, wanted, strict=True):
+        assert torch.equal(targets, labels)
+        assert images.dtype == torch.float32
+        assert float((images - one_by_one).abs().mean()) < 0.5 / 127.5  # less than half a level
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("recipe", [{"augment": "paper"}, {"augment": "strong"}, {"train_size": 40}])
+def test_the_batches_are_those_of_the_files(held, rng, recipe, workers):
+    save_photo(open_photo_folder(held.data).root / "glass" / "glass3.jpg", (70, 150, 90), rng, (64, 120))
+    held = replace(held, recipe=replace(RECIPE, **recipe), workers=workers)
+    by_device, by_file = opened(held), opened(held, PhotoSource)
+    assert by_device.steps == by_file.steps
+    for epoch, step in ((0, 0), (3, 4)):
+        assert_alike(by_device.train_batches(epoch, step), by_file.train_batches(epoch, step))
+    for _ in range(2):  # read, and then kept
+        for (images, targets), (wanted, labels) in zip(by_device.val_batches(), by_file.val_batches(), strict=True):
+            assert torch.equal(images, wanted)
+            assert torch.equal(targets, labels)
+    assert_alike(by_device.plain_batches(), by_file.plain_batches())
+    for source in (by_device, by_file):
+        source.close()
+
+
+def test_photos_are_read_once(held, tmp_path, monkeypatch):
+    source = opened(held)
+    list(source.val_batches())
+    for photo in open_photo_folder(held.data).records:
+        (tmp_path / "photos" / photo.path).unlink()
+    assert sum(len(targets) for _, targets in source.train_batches(5, 0)) == 42
+    assert sum(len(targets) for _, targets in source.val_batches()) == 9
+
+
+def test_what_cannot_be_read_is_left_out(held):
+    lost = broken(held, "train", [0, 7])
+    known = {}
+    source = opened(held, unreadable=Unreadable(known, 0.1, 51, QUIET.note))
+    assert known.keys() == set(lost)
+    assert sum(len(targets) for _, targets in source.train_batches(0, 0)) == 40
+
+
+def test_a_process_of_a_team_gets_its_part(held, monkeypatch):
+    monkeypatch.setattr(Team, "exchange", lambda self, found: found)  # the other process, which is not there
+    monkeypatch.setattr(Team, "check", lambda self, stop: None)
+    parts = [opened(held, team=Team(rank, 2)).train_batches(1, 0) for rank in range(2)]
+    for (first, targets), (second, more), (images, labels) in zip(
+        *parts, opened(held).train_batches(1, 0), strict=True
+    ):
+        assert torch.equal(torch.cat([targets, more]), labels)
+        assert torch.equal(torch.cat([first, second]), images)
+
+
+def test_too_many_photos_for_the_memory_are_refused(held, monkeypatch):
+    taken = 42 * 3 * 96 * 72
+    monkeypatch.setattr(held_source, "free_memory", lambda: 2 * taken + 1)
+    opened(held)
+    monkeypatch.setattr(held_source, "free_memory", lambda: None)  # not every system tells
+    opened(held)
+    monkeypatch.setattr(held_source, "free_memory", lambda: 2 * taken - 1)
+    with pytest.raises(
+        RecycleNetError, match=r"^42 photos would take about 0.0 GiB of the memory of cpu, .*--photos d"
+    ):
+        opened(held)
+
+
+def test_a_stop_while_photos_are_read(held, tmp_path, monkeypatch):
+    folder = open_photo_folder(held.data)
+    with pytest.raises(RunStopped):
+        HeldSource(held, folder, create_spec(held), CPU, NO_LIMIT, StopAfter(0), QUIET)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "StopRequest", lambda: StopAfter(0))
+        assert train(held, tmp_path / "run").stopped_by == 2
+    assert train(held, tmp_path / "run", resume=True).epochs_done == 3
+
+
+def test_a_stopped_run_ends_as_one_that_never_stopped(held, tmp_path, monkeypatch):
+    train(held, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "StopRequest", lambda: StopAfter(9))
+        assert train(held, tmp_path / "stopped").epochs_done == 1
+    train(held, tmp_path / "stopped", resume=True)
+    assert same(weights(tmp_path / "whole" / "last.safetensors"), weights(tmp_path / "stopped" / "last.safetensors"))
+
+
+def test_it_trains_as_files_do_and_a_run_may_move(held, tmp_path):
+    recipe = replace(RECIPE, epochs=2)
+    runs = {name: replace(held, recipe=recipe, photos=name) for name in ("disk", "device")}
+    losses = {name: train(run, tmp_path / name).best["val_loss"] for name, run in runs.items()}
+    assert losses["device"] == pytest.approx(losses["disk"], rel=0.02)
+    longer = replace(runs["disk"], recipe=replace(recipe, epochs=3))
+    assert train(longer, tmp_path / "device", resume=True, force=True).epochs_done == 3
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        ({"surfaces": 0.1}, r"moves items to made-up surfaces \(recipe.surfaces\)"),
+        ({"augment": "camera"}, r"views of the kind 'camera' \(recipe.augment\), not paper or strong"),
+        ({"augment": "none"}, "views of the kind 'none'"),
+        ({"trained_stages": 0, "views": 2}, "trains on features that are kept already"),
+    ],
+)
+def test_recipes_that_need_files_are_refused(held, recipe, said):
+    held = replace(held, recipe=replace(RECIPE, **recipe), pretrained="weights.pth")
+    with pytest.raises(RecycleNetError, match=f"^photos cannot be held on the device, because the recipe .*{said}"):
+        check_settings(held)
+
+
+def test_a_compiled_step_is_the_step(config, tmp_path, monkeypatch):  # noqa: F811
+    """Traced and differentiated as always; only machine code is not made of it, which would take a minute."""
+    quiet = replace(RECIPE, epochs=1)
+    config = replace(config, recipe=quiet, model=replace(config.model, drop_rate=0.0))
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    for name, compiled in (("eager", False), ("compiled", True)):
+        train(replace(config, compile=compiled), tmp_path / name)
+    eager, compiled = (weights(tmp_path / name / "last.safetensors") for name in ("eager", "compiled"))
+    assert eager.keys() == compiled.keys()
+    for name, tensor in eager.items():
+        torch.testing.assert_close(compiled[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_a_step_that_cannot_be_compiled_here_is_said(config, tmp_path, monkeypatch):  # noqa: F811
+    def broken_backend(graph, inputs):
+        raise ValueError("no compiler today")
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=broken_backend))
+    with pytest.raises(RecycleNetError, match=r"cannot compile the step \(.*no compiler today.*leave out --compile"):
+        train(replace(config, compile=True, recipe=Recipe(**vars(RECIPE))), tmp_path / "run")
