@@ -1,6 +1,7 @@
 """Each benchmark on little: that its ways do the jobs that their names say, and that the tables are whole."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from PIL import Image
 
 from recyclenet import Predictor, load_photo
-from recyclenet.bench import answering, starting, steps, throughput, training_step, training_ways
+from recyclenet.bench import answering, gpu, starting, steps, throughput, training_step, training_ways
 from recyclenet.bench.bench_photos import LARGE, write_bench_photos
 from recyclenet.bench.original_way import create_answer, create_network
 from recyclenet.data.folder import split_photo_folder
@@ -102,8 +103,6 @@ def test_training_updates_the_weights(tmp_path, rng):
     assert all(line.taken.median > 0 for line in table.lines)
     with pytest.raises(RecycleNetError, match=r"needs 1000 train photos, not \d+"):
         training_step.measure_training(folder, "resnet18", 1, steps=1, batch_size=1000)
-    if not torch.cuda.is_available():
-        assert table.remarks[-1] == "On a GPU: skipped, no CUDA device."
     work = training_ways.Work(folder.root, "resnet18", 2, 4)
     own = training_ways.own_batches(work)
     for batches in (training_ways.plain_batches, lambda _: own(), lambda _: own(), training_ways._timm_loader):
@@ -113,7 +112,36 @@ def test_training_updates_the_weights(tmp_path, rng):
         assert sorted(torch.cat([targets for _, targets in loaded]).tolist()) == wanted
 
 
-@pytest.mark.parametrize("way", training_step._WAYS.values())
+def test_the_ways_of_a_gpu_measured_where_there_is_none(tmp_path, rng):
+    """On the CPU, where compiling would take a minute each time."""
+    for label in ("a", "b"):
+        for number in range(12):
+            save_photo(tmp_path / "photos" / label / f"{number}.jpg", (60, 20 * number, 80), rng)
+    folder = split_photo_folder(tmp_path / "photos")
+    few = {"device": "cpu", "compiled": False}
+    table = gpu.measure_gpu_step(folder, "test_efficientnet", 1, steps=1, batch_size=4, **few)
+    taken = {line.name: line.taken.median for line in table.lines}
+    assert list(taken) == [gpu.OURS, gpu.EAGER, gpu.FROM_DISK, gpu.PLAIN, gpu.ALONE]
+    assert table.aims[0].ratio == pytest.approx(taken[gpu.PLAIN] / taken[gpu.OURS])
+    assert table.aims[1].ratio == pytest.approx(taken[gpu.ALONE] / taken[gpu.OURS])
+    with pytest.raises(RecycleNetError, match=r"needs 1000 train photos, not \d+"):
+        gpu.measure_gpu_step(folder, "test_efficientnet", 1, batch_size=1000, **few)
+    settings = ("recipe.epochs=1", "recipe.img_size=32", "recipe.resize=36")
+    run = gpu.measure_gpu_run(folder.root, "test_efficientnet", tmp_path, settings=settings, **few)
+    assert run.remarks[0].startswith("On cpu; best: epoch 1, val ")
+    assert run.aims[0].ratio == run.lines[0].taken.median
+    assert (tmp_path / "run" / "last.safetensors").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_it_is_skipped_and_says_why(run, tmp_path, rng):
+    save_photo(tmp_path / "photos" / "a" / "1.jpg", (60, 20, 80), rng)
+    code, out, _ = run("bench", "gpu", "--data", tmp_path / "photos", "--out", tmp_path / "speed")
+    assert (code, out) == (0, "training on a GPU: Skipped: no CUDA device.\n")
+    assert "training on a GPU: Skipped: no CUDA device.\n" in (tmp_path / "speed" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("way", [*training_step._WAYS.values(), partial(training_ways.held_step, compiled=False)])
 def test_every_way_moves_the_weights(tmp_path, rng, way, monkeypatch):
     for label in ("a", "b"):
         for number in range(8):
@@ -144,10 +172,10 @@ def test_a_way_that_fails_elsewhere_is_said_here(tmp_path):
 
 
 def test_the_command_writes_a_page_and_json(run, tmp_path):
-    code, out, err = run("bench", "answering", "--rounds", 4, "--out", tmp_path / "speed", "--json")
+    code, out, err = run("bench", "steps", "--rounds", 4, "--out", tmp_path / "speed", "--json")
     assert (code, err) == (0, "")
     assert json.loads(out) == json.loads((tmp_path / "speed" / "bench.json").read_text())
-    assert "`recyclenet bench answering --rounds 4` on " in (tmp_path / "speed" / "README.md").read_text()
+    assert "`recyclenet bench steps --rounds 4` on " in (tmp_path / "speed" / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -155,9 +183,9 @@ def test_the_command_writes_a_page_and_json(run, tmp_path):
     [
         (
             ["nothing"],
-            "unknown part 'nothing': choose answering, steps, starting, throughput, training, quick, scaling",
+            "unknown part 'nothing': choose answering, steps, starting, throughput, training, gpu, quick, scaling",
         ),
-        (["throughput"], "throughput, training, quick need photos: give --data DIR"),
+        (["throughput"], "throughput, training, gpu, quick need photos: give --data DIR"),
         (["quick", "--data", "."], "quick needs pretrained weights: give --pretrained FILE"),
         (["answering", "--rounds", 1], "--rounds must be 4 to 100,000, not 1"),
     ],

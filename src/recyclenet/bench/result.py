@@ -77,6 +77,11 @@ def lines_of(taken: Rounds, reference: str, factor: float) -> tuple[Line, ...]:
     )
 
 
+def skipped(title: str, reason: str) -> BenchTable:
+    """A table without lines, of what cannot be measured here."""
+    return BenchTable(title, "", "", 0, (), remarks=(f"Skipped: {reason}.",))
+
+
 def to_json(tables: Sequence[BenchTable]) -> dict[str, Any]:
     """Everything as plain values, with the machine."""
     return {
@@ -101,6 +106,9 @@ def to_markdown(tables: Sequence[BenchTable], command: str) -> str:
         "turn; a ratio is of times in the same round.",
     ]
     for table in tables:
+        if not table.lines:
+            parts.append(f"{table.title}: {' '.join(table.remarks)}")
+            continue
         rows = [f"| {table.title} | {table.unit} | of the time of {table.reference} |", "|---|---|---|"]
         rows += [f"| {line.name} | {shown(line.taken)} | {shown(line.ratio)} |" for line in table.lines]
         notes = [f"- {remark}" for remark in (*map(aim_text, table.aims), *table.remarks)]

@@ -1,9 +1,8 @@
-"""Photos on disk → updates of the weights: this package's step beside what else one would write."""
+"""Photos on disk → updates of the weights on a processor: this package's step beside what else one would write."""
 
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from recyclenet.bench.in_turn import time_in_turn
 from recyclenet.bench.result import Aim, BenchTable, lines_of
@@ -82,11 +81,6 @@ def measure_training(
         (
             f"{1 / median[OURS]:.1f} photos a second, {1 / median[PLAIN]:.1f} by the plain loop, "
             f"{1 / median[TIMM]:.1f} by timm's parts; on {compute}.",
-            f"On a GPU: skipped, {_why_no_gpu()}.",
         ),
         {"photos_per_second": 1 / median[OURS], "plain_photos_per_second": 1 / median[PLAIN]},
     )
-
-
-def _why_no_gpu() -> str:
-    return "this part measures processors alone" if torch.cuda.is_available() else "no CUDA device"

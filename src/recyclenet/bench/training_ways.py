@@ -1,12 +1,13 @@
 """Ways to train one network on the same photos, each in a process of its own: they set memory up differently."""
 
+import itertools
 import multiprocessing
 import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
@@ -15,13 +16,14 @@ from unittest import mock
 
 import torch
 from PIL import Image
+from rich.console import Console
 from timm.data import ImageDataset, create_loader
 from timm.optim import create_optimizer_v2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from recyclenet.config import ModelConfig
+from recyclenet.config import ModelConfig, TrainConfig
 from recyclenet.data.batches import PhotoDataset, PhotoLoader, epoch_batches
 from recyclenet.data.folder import open_photo_folder
 from recyclenet.data.splits import PhotoRecord
@@ -34,8 +36,12 @@ from recyclenet.preprocess import PreprocessSpec
 from recyclenet.recipes import load_recipe
 from recyclenet.training.device import choose_compute
 from recyclenet.training.heap import keep_heap
+from recyclenet.training.held_source import HeldSource
+from recyclenet.training.interrupt import StopRequest
+from recyclenet.training.progress import TrainProgress
 from recyclenet.training.state import create_learner
 from recyclenet.training.team import ALONE
+from recyclenet.training.unreadable import Unreadable
 from recyclenet.training.update import Updater
 
 _PLAIN_WORKERS = 4
@@ -53,12 +59,14 @@ class Work:
         arch: of the network, which has the RecycleNet attention.
         steps: in a round.
         batch_size: photos a step.
+        device: on which.
     """
 
     root: Path
     arch: str
     steps: int
     batch_size: int
+    device: str = "cpu"
 
     def records(self) -> tuple[PhotoRecord, ...]:
         """The photos of a round, all of them there."""
@@ -139,6 +147,8 @@ def _serve(pipe: Connection, way: Callable[[Work], Round], work: Work, start_met
             run = run or way(work)
             started = time.perf_counter()
             run()
+            if torch.cuda.is_available():  # what was asked of a GPU is to be done, too
+                torch.cuda.synchronize()
             pipe.send(time.perf_counter() - started)
         except Exception as error:  # whatever it is, the parent says it
             pipe.send("".join(traceback.format_exception_only(error)).strip())
@@ -167,12 +177,28 @@ def own_step_in_bf16_throughout(work: Work) -> Round:
     return run
 
 
-def network_alone(work: Work) -> Round:
+def held_step(work: Work, *, compiled: bool) -> Round:
+    """As `recyclenet train --photos device` does it, and --compile."""
+    update = _updates(work, compiled=compiled)
+    recipe = replace(load_recipe("paper"), batch_size=work.batch_size)
+    model = ModelConfig(arch=work.arch, attn="recyclenet")
+    config = TrainConfig(str(work.root), model, recipe, workers=usable_cores(), device=work.device, photos="device")
+    compute = choose_compute(work.device, "auto", channels_last=True)
+    quiet = TrainProgress(Console(quiet=True))
+    folder = open_photo_folder(work.root)
+    unreadable = Unreadable({}, 0.0, len(folder.split("train")), quiet.note)
+    source = HeldSource(config, folder, SPEC, compute, unreadable, StopRequest(), quiet)
+    epochs = itertools.count()
+    return lambda: update(itertools.islice(source.train_batches(next(epochs), 0), work.steps))
+
+
+def network_alone(work: Work, *, compiled: bool = False) -> Round:
     """The same updates, by one batch that lies ready."""
-    update = _updates(work)
+    update = _updates(work, compiled=compiled)
     size = work.batch_size
     ready = torch.zeros(size, 3, SPEC.img_size, SPEC.img_size), torch.zeros(size, dtype=torch.int64)
-    return lambda: update(iter([ready] * work.steps))
+    images, targets = (tensor.to(work.device) for tensor in ready)
+    return lambda: update(iter([(images, targets)] * work.steps))
 
 
 class _Photos:
@@ -182,13 +208,25 @@ class _Photos:
         return model(inputs)  # type: ignore[no-any-return]
 
 
-def _updates(work: Work, *, keeps: bool = True) -> Callable[[Iterator[tuple[Tensor, Tensor]]], None]:
+def _updates(
+    work: Work, *, keeps: bool = True, compiled: bool = False
+) -> Callable[[Iterator[tuple[Tensor, Tensor]]], None]:
     if keeps:
         keep_heap()
-    recipe, compute = load_recipe("paper"), choose_compute("cpu", "auto", channels_last=True)
+    recipe = replace(load_recipe("paper"), batch_size=work.batch_size)
+    compute = choose_compute(work.device, "auto", channels_last=True)
     model, _ = work.network()
-    learner = create_learner(model.to(memory_format=compute.layout).train(), recipe, attn_in_blocks=False)
-    updater = Updater(learner, _Photos(), None, None, compute, ALONE, lambda what, value: None)  # type: ignore[arg-type]
+    model = model.to(memory_format=compute.layout).to(compute.device).train()
+    updater = Updater(
+        create_learner(model, recipe, attn_in_blocks=False),
+        _Photos(),  # type: ignore[arg-type]
+        None,
+        None,
+        compute,
+        ALONE,
+        lambda what, value: None,
+        compiled=compiled,
+    )
 
     def update(batches: Iterator[tuple[Tensor, Tensor]]) -> None:
         for number, (images, targets) in enumerate(batches):
@@ -212,13 +250,13 @@ def plain_loop(work: Work) -> Round:
     """As the original's recipe is written down: photos in full by four workers, float32, channels first."""
     recipe = load_recipe("paper")
     model, _ = work.network()
-    model.train()
+    model.to(work.device).train()
     optimizer = torch.optim.SGD(model.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay)
     loss_of = nn.CrossEntropyLoss()
 
     def run() -> None:
         for images, targets in plain_batches(work):
-            loss = loss_of(model(images), targets)
+            loss = loss_of(model(images.to(work.device)), targets.to(work.device))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

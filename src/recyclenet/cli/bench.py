@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from recyclenet.bench.result import BenchTable
     from recyclenet.cli.console import Bar
 
-_PARTS = ("answering", "steps", "starting", "throughput", "training", "quick", "scaling")
-_ON_PHOTOS = ("throughput", "training", "quick")
+_PARTS = ("answering", "steps", "starting", "throughput", "training", "gpu", "quick", "scaling")
+_ON_PHOTOS = ("throughput", "training", "gpu", "quick")
 
 
 def bench(
     parts: Annotated[
         list[str] | None, typer.Argument(help=f"What to measure: {', '.join(_PARTS)}.", show_default="all")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="The data folder, for throughput, training and quick.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The data folder, for throughput, training, gpu and quick.")] = None,
     model: Annotated[
         Path | None, typer.Option(help="An exported .onnx file.", show_default="the bundled model")
     ] = None,
     rounds: Annotated[int, typer.Option(help="Of each way to answer; the other parts take a fraction.")] = 60,
-    arch: Annotated[str, typer.Option(help="Backbone of the training step.")] = "resnet18",
+    arch: Annotated[str, typer.Option(help="Backbone of training and gpu.")] = "resnet18",
     pretrained: Annotated[
         Path | None, typer.Option(help="For quick: a file of timm's mobilenetv2_100.tf2_in1k weights.")
     ] = None,
@@ -115,6 +115,16 @@ def _jobs(
         folder = open_photo_folder(data)
         return (measure_training(folder, arch, max(2, rounds // 12), on_progress=named("training")),)
 
+    def gpu() -> tuple["BenchTable", ...]:
+        from recyclenet.bench.gpu import measure_gpu_run, measure_gpu_step, why_no_gpu
+        from recyclenet.bench.result import skipped
+
+        if (reason := why_no_gpu()) is not None:
+            return (skipped("training on a GPU", reason),)
+        folder = open_photo_folder(data)
+        step = measure_gpu_step(folder, arch, max(2, rounds // 12), on_progress=named("gpu"))
+        return step, measure_gpu_run(data, arch, scratch)
+
     def scaling() -> tuple["BenchTable", ...]:
         from recyclenet.bench.scaling import measure_scaling
 
@@ -126,6 +136,7 @@ def _jobs(
         "starting": starting,
         "throughput": throughput,
         "training": training,
+        "gpu": gpu,
         "scaling": scaling,
     }
 
@@ -144,6 +155,9 @@ def _print(tables: list["BenchTable"]) -> None:
 
     console = table_console()
     for found in tables:
+        if not found.lines:
+            console.print(f"{found.title}: {' '.join(found.remarks)}", highlight=False)
+            continue
         table = Table(f"{found.title} ({found.rounds} rounds)", found.unit, f"of the time of {found.reference}")
         for line in found.lines:
             table.add_row(Text(line.name), shown(line.taken), shown(line.ratio))
