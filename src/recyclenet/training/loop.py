@@ -14,7 +14,6 @@ import torch
 from timm.layers import convert_sync_batchnorm
 from torch.utils.tensorboard import SummaryWriter
 
-import recyclenet
 from recyclenet.atomic import make_folder, remove_leftovers
 from recyclenet.checkpoint import TrainState, save_checkpoint
 from recyclenet.config import TrainConfig
@@ -31,6 +30,7 @@ from recyclenet.models.factory import create_classifier
 from recyclenet.models.stages import split_backbone
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.tensor_file import digest_tensors
+from recyclenet.training.describe import describe_model
 from recyclenet.training.device import Compute, choose_compute
 from recyclenet.training.feature_source import compute_features
 from recyclenet.training.heap import keep_heap
@@ -395,29 +395,5 @@ class _Run:
 
     def describe(self, row: Row | None) -> ModelDescription:
         """The model as it is now; `row` holds the figures of the last finished epoch."""
-        recipe = self.recipe
-        return ModelDescription(
-            model=self.config.model,
-            classes=self.classes,
-            preprocess=self.spec,
-            metrics={name: row[name] for name in ("val_accuracy", "val_correct", "val_total", "val_loss")}
-            if row
-            else {},
-            data={"name": self.folder.root.resolve().name, "fingerprint": self.fingerprint},
-            training={
-                "recipe": recipe.name,
-                "epoch": int(row["epoch"]) if row else 0,
-                "epochs": recipe.epochs,
-                "seed": self.config.seed,
-                "pretrained": Path(self.config.pretrained).name,
-                **({"init": Path(self.config.init).name} if self.config.init else {}),
-                **({"teachers": _named(self.config.teachers)} if self.config.teachers else {}),
-                **({"left_out": len(self.place.unreadable)} if self.place.unreadable else {}),
-            },
-            version=recyclenet.__version__,
-        )
-
-
-def _named(paths: tuple[str, ...]) -> str:
-    """Files as a model says them: with their folder, for runs call theirs alike."""
-    return ", ".join("/".join(Path(path).parts[-2:]) for path in paths)
+        data = {"name": self.folder.root.resolve().name, "fingerprint": self.fingerprint}
+        return describe_model(self.config, self.classes, self.spec, data, row, len(self.place.unreadable))
