@@ -31,6 +31,9 @@ BY_OTHER_TESTS = {
     "recyclenet export --int8 runs/first/best.safetensors --data data/trashnet -o small.onnx": "quantize/test_job.py",
     "recyclenet parity model.onnx small.onnx --data data/trashnet": "test_parity.py",
     "recyclenet train --data data/trashnet --gpus 0,1": "training/test_distributed.py",
+    "recyclenet train --data data/trashnet --recipe paper --pretrained none --photos device --compile": (
+        "training/test_held_source.py"
+    ),
     "recyclenet webcam": "webcam/test_live_window.py",
     "recyclenet webcam --source conveyor.mp4 --headless": "cli/test_webcam_cli.py",
     "recyclenet stress --data data/trashnet": "stress/test_stress.py",

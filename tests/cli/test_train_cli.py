@@ -179,3 +179,17 @@ def test_unwritable_output(class_folders, tmp_path, run):
     assert code == 2
     assert err.splitlines()[-1].startswith("error: cannot ")
     assert (tmp_path / "file").stat().st_size == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--photos", "gpu"], "photos must be one of"),
+        (["--photos", "device", "--recipe", "best"], "photos cannot be held on the device, because the recipe 'best'"),
+    ],
+)
+def test_where_views_are_made_is_checked_first(class_folders, tmp_path, run, arguments, said):
+    code, _, err = run("train", "--data", class_folders, *TINY, *FIXED, *arguments, "--out", tmp_path / "run")
+    assert code == 2
+    assert said in " ".join(err.split())
+    assert not (tmp_path / "run").exists()
