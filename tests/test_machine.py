@@ -2,7 +2,7 @@ import platform
 
 import pytest
 
-from recyclenet.machine import adds_up_bytes_exactly
+from recyclenet.machine import adds_up_bytes_exactly, free_memory
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,12 @@ def test_bytes_saturate_on_x86_without_vnni(machine, flags, exact, tmp_path, mon
     (tmp_path / "cpuinfo").write_text(f"processor: 0\nflags: {flags}\n")
     assert adds_up_bytes_exactly(str(tmp_path / "cpuinfo")) is exact
     assert adds_up_bytes_exactly(str(tmp_path / "missing")) is (machine == "aarch64")
+
+
+def test_free_memory_is_what_the_system_tells(tmp_path):
+    told = tmp_path / "meminfo"
+    told.write_text("MemTotal:       16000000 kB\nMemAvailable:    1234 kB\n")
+    assert free_memory(str(told)) == 1234 * 1024
+    told.write_text("MemTotal:       16000000 kB\n")
+    assert free_memory(str(told)) is None
+    assert free_memory(str(tmp_path / "nowhere")) is None

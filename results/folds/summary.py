@@ -1,6 +1,6 @@
-"""Puts the evaluations of five folds into the README's table.
+"""Puts the evaluations of five folds into the README's table of a recipe.
 
-python results/folds/summary.py FOLD1.json … FOLD5.json
+python results/folds/summary.py RECIPE FOLD1.json … FOLD5.json
 """
 
 import json
@@ -13,7 +13,6 @@ from recyclenet.atomic import write_text
 from recyclenet.metrics import wilson_interval
 
 HERE = Path(__file__).parent
-MARKS = ("<!-- measured -->", "<!-- end -->")
 
 
 def table(folds: list[dict[str, Any]]) -> str:
@@ -36,12 +35,16 @@ def table(folds: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     """Reads, computes, writes."""
-    folds = [json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]]
+    recipe, *names = sys.argv[1:]
+    folds = [json.loads(Path(name).read_text(encoding="utf-8")) for name in names]
     kept = ("correct", "total", "accuracy", "macro_f1", "nll", "ece", "fingerprint")
-    write_text(HERE / "folds.json", json.dumps([{key: fold[key] for key in kept} for fold in folds], indent=2) + "\n")
+    write_text(
+        HERE / f"{recipe}.json", json.dumps([{key: fold[key] for key in kept} for fold in folds], indent=2) + "\n"
+    )
     readme = (HERE / "README.md").read_text(encoding="utf-8")
-    start, end = (readme.index(mark) for mark in MARKS)
-    write_text(HERE / "README.md", f"{readme[: start + len(MARKS[0])]}\n{table(folds)}\n{readme[end:]}")
+    before, mark, after = readme.partition(f"<!-- {recipe} -->\n")
+    _, end, rest = after.partition("<!-- end -->")
+    write_text(HERE / "README.md", f"{before}{mark}{table(folds)}\n{end}{rest}")
 
 
 if __name__ == "__main__":

@@ -104,9 +104,10 @@ def test_training_updates_the_weights(tmp_path, rng):
     with pytest.raises(RecycleNetError, match=r"needs 1000 train photos, not \d+"):
         training_step.measure_training(folder, "resnet18", 1, steps=1, batch_size=1000)
     work = training_ways.Work(folder.root, "resnet18", 2, 4)
-    own = training_ways.own_batches(work)
-    for batches in (training_ways.plain_batches, lambda _: own(), lambda _: own(), training_ways._timm_loader):
-        loaded = list(batches(work))
+    with training_ways.own_batches(work) as own:
+        ways = (training_ways.plain_batches, lambda _: own(), lambda _: own(), training_ways._timm_loader)
+        found = [list(batches(work)) for batches in ways]
+    for loaded in found:
         assert [(images.shape, targets.dtype) for images, targets in loaded] == [((4, 3, 224, 224), torch.int64)] * 2
         wanted = sorted(folder.classes.index(record.label) for record in work.records())
         assert sorted(torch.cat([targets for _, targets in loaded]).tolist()) == wanted
@@ -150,7 +151,8 @@ def test_every_way_moves_the_weights(tmp_path, rng, way, monkeypatch):
     network, classes = work.network()
     before = [parameter.detach().clone() for parameter in network.parameters()]
     monkeypatch.setattr(training_ways.Work, "network", lambda _: (network, classes))
-    way(work)()
+    with way(work) as run_round:
+        run_round()
     assert any(not torch.equal(one, other) for one, other in zip(before, network.parameters(), strict=True))
 
 

@@ -10,7 +10,7 @@ import torch
 from recyclenet.bench.in_turn import time_in_turn
 from recyclenet.bench.processes import run_program
 from recyclenet.bench.result import Aim, BenchTable, lines_of
-from recyclenet.bench.training_ways import SPEC, Elsewhere, Round, Work, held_step, network_alone, own_step, plain_loop
+from recyclenet.bench.training_ways import SPEC, Elsewhere, Way, Work, held_step, network_alone, own_step, plain_loop
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.errors import RecycleNetError
 from recyclenet.machine import usable_cores
@@ -47,6 +47,8 @@ def measure_gpu_step(
 ) -> BenchTable:
     """Steps of the recipe `paper`, with the RecycleNet attention, on train photos.
 
+    All ways are on the device at once, each in a process of its own: two of them hold the photos there.
+
     Args:
         folder: split.
         arch: of the backbone.
@@ -64,7 +66,7 @@ def measure_gpu_step(
     steps = min(steps, there // batch_size)
     if not steps:
         raise RecycleNetError(f"the gpu bench needs {batch_size} train photos, not {there}")
-    jobs: dict[str, Callable[[Work], Round]] = {
+    jobs: dict[str, Way] = {
         OURS: partial(held_step, compiled=compiled),
         EAGER: partial(held_step, compiled=False),
         FROM_DISK: own_step,

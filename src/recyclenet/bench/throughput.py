@@ -27,7 +27,7 @@ _LEAD_INS = 1  # the same photos just before: threads of the way before spin for
 def measure_throughput(
     model: Path | None, photos: Sequence[str], *, on_progress: Callable[[int, int], None] | None = None
 ) -> BenchTable:
-    """All photos once by each way, in parts that take turns.
+    """All photos by each way, in parts that take turns; each part once unmeasured, and then measured.
 
     Args:
         model: an exported model; the bundled one by default.
@@ -74,7 +74,7 @@ def measure_throughput(
         len(parts),
         lines_of(taken, OURS, 1.0),
         (Aim("of what decoding and network alone would allow", median[LIMIT] / median[OURS], _SHARE),),
-        (f"{rate:.1f} photos a second; resident memory grew by {grown:.1f} MB over {_PART * len(parts)} photos.",),
+        (f"{rate:.1f} photos a second; resident memory grew by {grown:.1f} MB over {_PART * len(memory)} photos.",),
         {"photos_per_second": rate, "resident_mb_first": memory[0], "resident_mb_last": memory[-1]},
     )
 

@@ -6,7 +6,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
@@ -48,6 +48,7 @@ _PLAIN_WORKERS = 4
 SPEC = PreprocessSpec()
 
 Round = Callable[[], None]
+Way = Callable[["Work"], AbstractContextManager[Round]]
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,11 @@ class Elsewhere(AbstractContextManager["Elsewhere"]):
     """Ways in child processes, one each, which work when they are asked to and wait otherwise.
 
     Args:
-        ways: by name; each gets the work once and gives what does a round. Functions of a module.
+        ways: by name; each gets the work once, gives what does a round, and tidies up. Functions of a module.
         work: what they do.
     """
 
-    def __init__(self, ways: Mapping[str, Callable[[Work], Round]], work: Work) -> None:
+    def __init__(self, ways: Mapping[str, Way], work: Work) -> None:
         context = _children()
         self._pipes: dict[str, Connection] = {}
         self._processes = []
@@ -134,50 +135,58 @@ def _children() -> SpawnContext | ForkServerContext:
     return context
 
 
-def _serve(pipe: Connection, way: Callable[[Work], Round], work: Work, start_method: str) -> None:
+def _serve(pipe: Connection, way: Way, work: Work, start_method: str) -> None:
     # A child starts its own as it was started, unless told otherwise: loaders here are to be what they are anywhere.
     multiprocessing.set_start_method(start_method, force=True)
     run: Round | None = None
-    while True:
-        try:
-            pipe.recv()
-        except (EOFError, OSError):  # nobody asks any more
-            return
-        try:
-            run = run or way(work)
-            started = time.perf_counter()
-            run()
-            if torch.cuda.is_available():  # what was asked of a GPU is to be done, too
-                torch.cuda.synchronize()
-            pipe.send(time.perf_counter() - started)
-        except Exception as error:  # whatever it is, the parent says it
-            pipe.send("".join(traceback.format_exception_only(error)).strip())
+    with ExitStack() as held:
+        while True:
+            try:
+                pipe.recv()
+            except (EOFError, OSError):  # nobody asks any more
+                return
+            try:
+                run = run or held.enter_context(way(work))
+                started = time.perf_counter()
+                run()
+                if torch.device(work.device).type == "cuda":  # what was asked of a GPU is to be done, too
+                    torch.cuda.synchronize()
+                pipe.send(time.perf_counter() - started)
+            except Exception as error:  # whatever it is, the parent says it
+                pipe.send("".join(traceback.format_exception_only(error)).strip())
 
 
-def own_step(work: Work) -> Round:
+@contextmanager
+def own_step(work: Work) -> Iterator[Round]:
     """As `recyclenet train` does it."""
-    update, batches = _updates(work), own_batches(work)
-    return lambda: update(batches())
+    update = _updates(work)
+    with own_batches(work) as batches:
+        yield lambda: update(batches())
 
 
-def own_step_giving_memory_back(work: Work) -> Round:
+@contextmanager
+def own_step_giving_memory_back(work: Work) -> Iterator[Round]:
     """The same with malloc as it is."""
-    update, batches = _updates(work, keeps=False), own_batches(work)
-    return lambda: update(batches())
+    update = _updates(work, keeps=False)
+    with own_batches(work) as batches:
+        yield lambda: update(batches())
 
 
-def own_step_in_bf16_throughout(work: Work) -> Round:
+@contextmanager
+def own_step_in_bf16_throughout(work: Work) -> Iterator[Round]:
     """The same with every gradient in the type of its forward pass."""
-    update, batches = _updates(work), own_batches(work)
+    update = _updates(work)
 
     def run() -> None:
         with mock.patch("recyclenet.training.update.fast_depthwise", return_value=nullcontext()):
             update(batches())
 
-    return run
+    with own_batches(work) as batches:
+        yield run
 
 
-def held_step(work: Work, *, compiled: bool) -> Round:
+@contextmanager
+def held_step(work: Work, *, compiled: bool) -> Iterator[Round]:
     """As `recyclenet train --photos device` does it, and --compile."""
     update = _updates(work, compiled=compiled)
     recipe = replace(load_recipe("paper"), batch_size=work.batch_size)
@@ -187,18 +196,19 @@ def held_step(work: Work, *, compiled: bool) -> Round:
     quiet = TrainProgress(Console(quiet=True))
     folder = open_photo_folder(work.root)
     unreadable = Unreadable({}, 0.0, len(folder.split("train")), quiet.note)
-    source = HeldSource(config, folder, SPEC, compute, unreadable, StopRequest(), quiet)
     epochs = itertools.count()
-    return lambda: update(itertools.islice(source.train_batches(next(epochs), 0), work.steps))
+    with closing(HeldSource(config, folder, SPEC, compute, unreadable, StopRequest(), quiet)) as source:
+        yield lambda: update(itertools.islice(source.train_batches(next(epochs), 0), work.steps))
 
 
-def network_alone(work: Work, *, compiled: bool = False) -> Round:
+@contextmanager
+def network_alone(work: Work, *, compiled: bool = False) -> Iterator[Round]:
     """The same updates, by one batch that lies ready."""
     update = _updates(work, compiled=compiled)
     size = work.batch_size
     ready = torch.zeros(size, 3, SPEC.img_size, SPEC.img_size), torch.zeros(size, dtype=torch.int64)
     images, targets = (tensor.to(work.device) for tensor in ready)
-    return lambda: update(iter([(images, targets)] * work.steps))
+    yield lambda: update(iter([(images, targets)] * work.steps))
 
 
 class _Photos:
@@ -235,18 +245,20 @@ def _updates(
     return update
 
 
-def own_batches(work: Work) -> Callable[[], Iterator[tuple[Tensor, Tensor]]]:
+@contextmanager
+def own_batches(work: Work) -> Iterator[Callable[[], Iterator[tuple[Tensor, Tensor]]]]:
     """An epoch of nothing but the round's photos, as often as it is called."""
     folder = open_photo_folder(work.root)
     transform = create_transform("paper", SPEC)
     side = decode_side("paper", SPEC)
     dataset = PhotoDataset(folder.root, work.records(), folder.classes, transform, side, seed=0)
     order = epoch_batches(len(dataset), work.batch_size, seed=0, epoch=0)
-    loader = PhotoLoader(dataset, usable_cores())
-    return lambda: loader.batches(order, epoch=0)
+    with PhotoLoader(dataset, usable_cores()) as loader:
+        yield lambda: loader.batches(order, epoch=0)
 
 
-def plain_loop(work: Work) -> Round:
+@contextmanager
+def plain_loop(work: Work) -> Iterator[Round]:
     """As the original's recipe is written down: photos in full by four workers, float32, channels first."""
     recipe = load_recipe("paper")
     model, _ = work.network()
@@ -261,7 +273,7 @@ def plain_loop(work: Work) -> Round:
             loss.backward()
             optimizer.step()
 
-    return run
+    yield run
 
 
 def plain_batches(work: Work) -> Iterator[tuple[Tensor, Tensor]]:
@@ -296,7 +308,8 @@ class _PlainPhotos(Dataset[tuple[Tensor, Tensor]]):
             return self.transform(image.convert("RGB")), torch.tensor(self.targets[place])
 
 
-def timm_blocks(work: Work) -> Round:
+@contextmanager
+def timm_blocks(work: Work) -> Iterator[Round]:
     """By timm's loader and optimizer, with what its training script offers for the CPU: bfloat16 and channels last."""
     recipe, compute = load_recipe("paper"), choose_compute("cpu", "auto", channels_last=True)
     model, _ = work.network()
@@ -315,7 +328,7 @@ def timm_blocks(work: Work) -> Round:
             loss.backward()
             optimizer.step()
 
-    return run
+    yield run
 
 
 def _timm_loader(work: Work) -> DataLoader[tuple[Tensor, Tensor]]:

@@ -44,7 +44,7 @@ def epoch_batches(total: int, batch_size: int, *, seed: int, epoch: int) -> list
 
 
 class Loaded(NamedTuple):
-    """One photo as the model gets it. Where it could not be read, `error` says why and the image is blank."""
+    """One photo as the model gets it, or what else a dataset has of it; blank, with the reason, if it is unreadable."""
 
     image: Tensor
     target: int
@@ -148,7 +148,7 @@ class PhotoLoader:
         epoch: int,
         on_error: Callable[[int, PhotoError], None] | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images (N, 3, H, W) float32 and targets (N,) int64 for each batch of indices.
+        """Images (N, 3, H, W) float32, or what else the dataset has, and targets (N,) int64 for each batch of indices.
 
         This ends what an earlier call gives; batches of that which were not taken are dropped.
 

@@ -15,8 +15,7 @@ from recyclenet.data.batches import PhotoDataset, PhotoLoader
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.data.held.drawn import DrawnViews
 from recyclenet.data.held.photos import HeldPhotos
-from recyclenet.data.held.rows import from_rows
-from recyclenet.data.held.views import make_views
+from recyclenet.data.held.views import BatchViews
 from recyclenet.data.transforms import decode_side
 from recyclenet.errors import PhotoError, RecycleNetError
 from recyclenet.machine import free_memory
@@ -29,14 +28,16 @@ from recyclenet.training.sources import PhotoSource
 from recyclenet.training.team import ALONE, Team
 from recyclenet.training.unreadable import Unreadable
 
-_SHARE = 0.5  # of the free memory: photos lie there twice for a moment, and the network wants some, too
+_SHARE = 0.5  # of the free memory, for all processes: photos may lie there twice for a moment, and a network wants some
 _LOOK_EVERY = 64
+_WITHOUT = "leave out --photos device"
 
 
 class HeldSource(PhotoSource):
-    """As a PhotoSource, with the same views within a level or two; photos are read once, val's views are kept, too.
+    """As a PhotoSource, with views that on average are less than a level apart; val's views are kept, too.
 
-    In a team every process reads and holds all photos.
+    Photos are read once, and once more where a head is fitted to them as they are. In a team every process reads and
+    holds all photos.
 
     Args:
         config: the run's; its recipe makes views of the kinds paper or strong, on no other surfaces.
@@ -76,34 +77,48 @@ class HeldSource(PhotoSource):
             config.seed,
         )
         lost: list[tuple[str, PhotoError]] = []
+        val_bytes = 4 * 3 * spec.img_size**2 * len(folder.split("val"))
 
         def read() -> Iterator[Tensor]:
             def report(index: int, error: PhotoError) -> None:
                 lost.append((photos.names[index], error))
+                if team.alone:  # at once: all of them may be, where the folder is a wrong one
+                    unreadable.add(*lost[-1])
 
             taken = 0
             with PhotoLoader(photos, config.workers) as loader:
                 batches = loader.batches([[index] for index in range(len(photos))], epoch=0, on_error=report)
                 for number, (pixels, _) in enumerate(batches):
+                    taken += pixels.numel()
                     if number % _LOOK_EVERY == 0:
                         team.check(stop)
-                    taken += pixels.numel()
-                    if number + 1 == min(_LOOK_EVERY, len(photos)):
-                        _check_room(taken / (number + 1) * len(photos), len(photos), compute.device)
+                        wanted = taken / (number + 1) * len(photos) + val_bytes
+                        _check_room(wanted, len(photos), compute.device, _SHARE / team.size)
                     watcher.prepare("reading photos", number + 1, len(photos))
                     yield pixels[0]
 
-        self._held = HeldPhotos(read(), compute.device)
+        try:
+            held = HeldPhotos(read(), compute.device)
+        except torch.OutOfMemoryError as full:
+            raise RecycleNetError(f"{compute.device} has no room for {len(photos)} photos: {_WITHOUT}") from full
+        self._views = BatchViews(held, self._view)
         for name, error in team.exchange(lost):
             unreadable.add(name, error)
         self._val_views: list[tuple[Tensor, Tensor]] | None = None
-        drawn = DrawnViews(photos.names, photos.targets, self._held.sizes, augment, self._view.img_size, config.seed)
+        drawn = DrawnViews(photos.names, photos.targets, held.sizes, augment, self._view.img_size, config.seed)
         super().__init__(config, folder, spec, unreadable, team, drawn)
 
     def train_batches(self, epoch: int, start_step: int) -> Batches:
         """Augmented images (N, 3, H, W), on the device, and targets."""
+        ready = None
         for rows, targets in super().train_batches(epoch, start_step):
-            yield make_views(self._held, from_rows(rows), self._view), targets
+            # One batch ahead: a GPU makes these views while it is being told what to do with those before.
+            made = self._views(rows), targets
+            if ready is not None:
+                yield ready
+            ready = made
+        if ready is not None:
+            yield ready
 
     def val_batches(self) -> Batches:
         """Images (N, 3, H, W), on the device, and targets."""
@@ -122,10 +137,10 @@ def _pixels(photo: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(photo)).permute(2, 0, 1).contiguous()
 
 
-def _check_room(wanted: float, photos: int, device: torch.device) -> None:
+def _check_room(wanted: float, photos: int, device: torch.device, share: float) -> None:
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
-    if free is not None and wanted > _SHARE * free:
+    if free is not None and wanted > share * free:
         raise RecycleNetError(
             f"{photos} photos would take about {wanted / 2**30:.1f} GiB of the memory of {device}, which has "
-            f"{free / 2**30:.1f} GiB free, and half of that is what photos may take: leave out --photos device"
+            f"{free / 2**30:.1f} GiB free, and {100 * share:.0f} % of that is what they may take: {_WITHOUT}"
         )

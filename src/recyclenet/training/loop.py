@@ -211,7 +211,12 @@ class _Run:
             f"{len(self.folder.split('train'))} photos, {len(self.classes)} classes, {self.recipe.epochs} epochs"
         )
         if self.config.compile:
-            self.watcher.note("the first step compiles the network, which takes about a minute")
+            whole = len(self.folder.split("train")) >= self.recipe.batch_size
+            self.watcher.note(
+                "the first step compiles the network, which takes about a minute"
+                if whole
+                else "nothing is compiled: there are fewer photos than a batch has"
+            )
         self.save_last()  # a stop at any time from here on finds something to resume from
         try:
             with explained_readers(), closing(self.source()) as source:

@@ -5,16 +5,16 @@ the mean of the gradients over the processes is the gradient of the batch's mean
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch._dynamo.exc import TorchDynamoException
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from recyclenet.config import Recipe
-from recyclenet.errors import RecycleNetError
 from recyclenet.models.classifier import Classifier
+from recyclenet.training.compiled import CompiledStep
 from recyclenet.training.depthwise import fast_depthwise
 from recyclenet.training.device import Compute
 from recyclenet.training.memory import Memory
@@ -78,7 +78,7 @@ class Updater:
         self.model, self.recipe = learner.model, learner.recipe
         self._pass = _Pass(source, self.model, memory)
         self._shared: nn.Module | None = None
-        self._compiled = compiled_step(self._pass, compute) if compiled else None
+        self._compiled = CompiledStep(self._pass, compute, self.recipe.batch_size) if compiled else None
 
     def update(self, inputs: Tensor, targets: Tensor, counts: Sequence[int], updates: int) -> Updated:
         """One step.
@@ -105,16 +105,18 @@ class Updater:
         if not team.alone:
             self.model.drop.take_part(own if divided else slice(None), photos)
         weight = len(targets) / photos
-        with self.compute.autocast(), fast_depthwise(self.compute):
-            logits, moved = self._forward(mixed)
-            loss = loss_of(logits, shares, recipe.label_smoothing)
-            if self.teachers is not None:
-                loss = torch.lerp(loss, self.teachers.loss(mixed, logits), recipe.distill)
-        loss = loss + recipe.keep * moved
-        correct = (logits.detach().argmax(dim=1) == targets).sum()
-        self.learner.optimizer.zero_grad(set_to_none=True)
         shared = divided and not team.alone
-        (loss * (weight * team.size) if shared else loss).backward()  # type: ignore[no-untyped-call]
+        compiled = self._compiled if self._compiled is not None and self._compiled.takes(mixed) else None
+        with compiled.explained() if compiled is not None else nullcontext():
+            with self.compute.autocast(), fast_depthwise(self.compute):
+                logits, moved = self._forward(mixed) if compiled is None else compiled(mixed)
+                loss = loss_of(logits, shares, recipe.label_smoothing)
+                if self.teachers is not None:
+                    loss = torch.lerp(loss, self.teachers.loss(mixed, logits), recipe.distill)
+            loss = loss + recipe.keep * moved
+            self.learner.optimizer.zero_grad(set_to_none=True)
+            (loss * (weight * team.size) if shared else loss).backward()  # type: ignore[no-untyped-call]
+        correct = (logits.detach().argmax(dim=1) == targets).sum()
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         # Asked for once a step, when all is under way: a GPU would stand still while it is asked.
@@ -133,8 +135,6 @@ class Updater:
         return found
 
     def _forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        if self._compiled is not None and len(inputs) == self.recipe.batch_size:  # others would be compiled once more
-            return self._compiled(inputs)
         if self._shared is None:
             some_unused = not self.team.alone and self._has_unused(inputs)
             self._shared = self.team.wrap(self._pass, self.compute.device, some_unused=some_unused)
@@ -161,28 +161,6 @@ class Updater:
             for tensor in (module.running_mean, module.running_var)
             if tensor is not None
         ]
-
-
-def compiled_step(step: nn.Module, compute: Compute) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """A step's forward and backward pass, compiled when it is first called; on a GPU recorded as CUDA graphs, too.
-
-    Shapes are those of the first call: for others it would be compiled anew.
-
-    Raises:
-        RecycleNetError: when it is called: it cannot be compiled here.
-    """
-    mode = "reduce-overhead" if compute.device.type == "cuda" else None
-    compiled = torch.compile(step, dynamic=False, mode=mode)
-
-    def run(inputs: Tensor) -> tuple[Tensor, Tensor]:
-        try:
-            logits, moved = compiled(inputs)
-        except TorchDynamoException as error:
-            reason = " ".join(str(error).splitlines()[:2])[:200]  # what failed, and how; advice for developers follows
-            raise RecycleNetError(f"torch.compile cannot compile the step ({reason}): leave out --compile") from error
-        return logits, moved
-
-    return run
 
 
 def least_part(recipe: Recipe) -> int:

@@ -5,7 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
+from recyclenet.data.draws import NOTHING, Box, Draw
 from recyclenet.data.held.resample import resample
+from recyclenet.data.held.rows import from_rows, to_row
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
@@ -14,7 +16,8 @@ _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.B
 def test_parts_of_many_photos_are_resized_as_pillow_does(rng, interpolation):
     photos = rng.integers(0, 256, (6, 60, 81, 3), dtype=np.uint8)  # noise: every weight counts
     parts = [(0, 0, 60, 81), (0, 0, 1, 1), (59, 80, 1, 1), (7, 30, 24, 24), (10, 3, 13, 70), (2, 66, 58, 9)]
-    views = resample(torch.from_numpy(photos).permute(0, 3, 1, 2), torch.tensor(parts), 24, interpolation)
+    rows = from_rows(torch.stack([to_row(0, Draw(Box(*part), mirrored=False), NOTHING) for part in parts]))
+    views = resample(torch.from_numpy(photos).permute(0, 3, 1, 2), rows, 24, interpolation)
     assert views.shape == (6, 3, 24, 24)
     for photo, (top, left, height, width), view in zip(photos, parts, views, strict=True):
         cut = Image.fromarray(photo).crop((left, top, left + width, top + height))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from recyclenet.data.draws import BRIGHTNESS, CONTRAST, HUE, SATURATION, UNCHANGED
 
-_GREY = (0.299, 0.587, 0.114)  # ITU-R 601-2, Pillow's "L"
+_NONE = 4  # which adjustment a view has in a step where it has none
 
 
 def adjust_colours(views: Tensor, order: Tensor, factors: Tensor) -> Tensor:
@@ -20,13 +20,20 @@ def adjust_colours(views: Tensor, order: Tensor, factors: Tensor) -> Tensor:
         factors: (N, 4) float32 on the CPU, of these four; a view is left alone by one that changes nothing.
     """
     changes = factors != torch.tensor(UNCHANGED)
-    for step in range(order.shape[1]):
-        for which, adjust in _ADJUSTMENTS.items():
-            chosen = ((order[:, step] == which) & changes[:, which]).nonzero()[:, 0]
-            if len(chosen):
-                there = chosen.to(views.device, non_blocking=True)
-                amounts = factors[chosen, which].to(views.device, non_blocking=True)[:, None, None, None]
-                views[there] = adjust(views[there], amounts).clamp_(0, 255).floor_()
+    if not changes.any():
+        return views
+    # In each step, views by adjustment: all that the device must know goes there in one piece.
+    steps = torch.where(changes.gather(1, order), order, _NONE).T
+    counts = [torch.bincount(step, minlength=_NONE + 1).tolist() for step in steps]
+    sorted_views = steps.argsort(dim=1)
+    amounts = factors[sorted_views]
+    packed = torch.cat([sorted_views[:, :, None], amounts], dim=2).to(views.device, non_blocking=True)
+    for step, there in zip(counts, packed, strict=True):
+        for which, rows in zip(range(_NONE), torch.split(there, step), strict=False):
+            if len(rows):
+                chosen = rows[:, 0].long()
+                adjusted = _ADJUSTMENTS[which](views[chosen], rows[:, 1 + which, None, None, None])
+                views[chosen] = adjusted.clamp_(0, 255).floor_()
     return views
 
 
@@ -44,9 +51,9 @@ def _saturation(views: Tensor, factors: Tensor) -> Tensor:
 
 
 def _grey(views: Tensor) -> Tensor:
-    """(N, 1, H, W), whole levels."""
-    weights = torch.tensor(_GREY, device=views.device)
-    return (torch.einsum("nchw,c->nhw", views, weights)[:, None] + 0.5).floor_()
+    """(N, 1, H, W), whole levels: ITU-R 601-2, Pillow's "L"."""
+    red, green, blue = views.unbind(dim=1)
+    return (0.299 * red + 0.587 * green + 0.114 * blue + 0.5).floor_()[:, None]
 
 
 def _hue(views: Tensor, factors: Tensor) -> Tensor:
@@ -61,7 +68,7 @@ def _hue(views: Tensor, factors: Tensor) -> Tensor:
     sixths = sixths / chroma.clamp(min=1) + 2 * which  # where there is no chroma, any hue will do
     # In steps of 1/255 of a turn, cut towards zero, as torchvision turns the 8-bit hue.
     turned = sixths + 6 / 256 * (255 * factors).trunc()
-    shifts = torch.tensor([5.0, 3.0, 1.0], device=views.device)[:, None, None]
+    shifts = 5 - 2 * torch.arange(3, device=views.device)[:, None, None]  # of red, green and blue
     place = (shifts + turned) % 6
     return (value - chroma * torch.minimum(place, 4 - place).clamp(0, 1)).round()
 

@@ -10,8 +10,8 @@ class HeldPhotos:
     """Photos by number.
 
     Args:
-        photos: (3, H, W) uint8 each, of any sizes, in order; taken one at a time.
-        device: where they are to lie.
+        photos: (3, H, W) uint8 each, on the CPU, of any sizes, in order; taken one at a time.
+        device: where they are to lie. They are gathered on the CPU and go there one size after the other.
     """
 
     def __init__(self, photos: Iterable[Tensor], device: torch.device) -> None:
@@ -27,28 +27,32 @@ class HeldPhotos:
                 alike.append([])
             places.append((group, len(alike[group])))
             sizes.append(size)
-            alike[group].append(photo.to(device, copy=True))  # not the memory of the process that read it
+            alike[group].append(photo.clone())  # not the memory of the process that read it
         self.sizes = tuple(sizes)
-        self._places = torch.tensor(places).reshape(-1, 2)
+        groups, within = torch.tensor(places).reshape(-1, 2).unbind(dim=1)
+        self._groups, self._within = groups, within.to(device)
         self._alike = []
-        while alike:  # one size after the other, so that only one lies there twice at a time
-            self._alike.append(torch.stack(alike.pop(0)))
+        while alike:
+            self._alike.append(torch.stack(alike.pop(0)).to(device))
 
     def __len__(self) -> int:
         return len(self.sizes)
 
-    @property
-    def num_bytes(self) -> int:
-        """What they take."""
-        return sum(photos.numel() for photos in self._alike)
-
-    def take(self, numbers: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Photos of one size together: their places among the numbers, (n,) int64, and (n, 3, H, W) uint8.
+    def take(self, numbers: Tensor, there: Tensor) -> Iterator[tuple[Tensor | None, Tensor]]:
+        """Photos of one size together.
 
         Args:
             numbers: (N,) int64 on the CPU, which may repeat.
+            there: the same on the device.
+
+        Yields:
+            Their places among the numbers, (n,) int64 on the device, None where they are all; and (n, 3, H, W) uint8.
         """
-        groups, within = self._places[numbers].unbind(dim=1)
-        for group in torch.unique(groups).tolist():
-            places = (groups == group).nonzero()[:, 0]
-            yield places, self._alike[group][within[places].to(self.device, non_blocking=True)]
+        groups = self._groups[numbers]
+        found = torch.unique(groups).tolist()
+        if len(found) == 1:
+            yield None, self._alike[found[0]][self._within[there]]
+            return
+        for group in found:
+            places = (groups == group).nonzero()[:, 0].to(self.device, non_blocking=True)
+            yield places, self._alike[group][self._within[there[places]]]

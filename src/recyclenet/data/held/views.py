@@ -1,4 +1,4 @@
-"""Augmented views of held photos, as `data.transforms` makes them one by one: the same within a level or two."""
+"""Augmented views of held photos, as `data.transforms` makes them one by one; on average less than a level apart."""
 
 import torch
 from torch import Tensor
@@ -6,40 +6,48 @@ from torch import Tensor
 from recyclenet.data.held.colour import adjust_colours
 from recyclenet.data.held.photos import HeldPhotos
 from recyclenet.data.held.resample import resample
-from recyclenet.data.held.rows import Rows
+from recyclenet.data.held.rows import Rows, from_rows
 from recyclenet.preprocess import PreprocessSpec
 
 
-def make_views(held: HeldPhotos, rows: Rows, spec: PreprocessSpec) -> Tensor:
-    """(N, 3, img_size, img_size) float32, normalised, on the photos' device.
+class BatchViews:
+    """Makes views where the photos are, and asks the device for nothing: it need never be waited for.
 
     Args:
         held: the photos.
-        rows: the views that were drawn, N of them.
         spec: size, interpolation and statistics of a view.
     """
-    side = spec.img_size
-    views = torch.empty(len(rows.photos), 3, side, side, device=held.device)
-    for places, photos in held.take(rows.photos):
-        views[places.to(held.device)] = resample(photos, rows.parts[places], side, spec.interpolation)
-    _lay(views, rows)
-    adjust_colours(views, rows.order, rows.factors)
-    mean, std = (torch.tensor(values, device=held.device)[:, None, None] for values in (spec.mean, spec.std))
-    views.div_(255).sub_(mean).div_(std)
-    return views.masked_fill_(_hidden(rows.hidden.to(held.device), side), 0)
+
+    def __init__(self, held: HeldPhotos, spec: PreprocessSpec) -> None:
+        self._held, self._spec = held, spec
+        self._mean, self._std = (
+            torch.tensor(values, device=held.device)[:, None, None] for values in (spec.mean, spec.std)
+        )
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """(N, 3, img_size, img_size) float32, normalised, on the photos' device, by rows (N, 20) on the CPU."""
+        drawn, there = from_rows(rows), from_rows(rows.to(self._held.device, non_blocking=True))
+        views = self._parts(drawn, there)
+        if drawn.transposed.any():
+            views = torch.where(there.transposed[:, None, None, None], views.mT, views)
+        adjust_colours(views, drawn.order, drawn.factors)
+        views.div_(255).sub_(self._mean).div_(self._std)
+        if drawn.hidden.any():
+            views.masked_fill_(_covered(there.hidden, self._spec.img_size), 0)
+        return views
+
+    def _parts(self, drawn: Rows, there: Rows) -> Tensor:
+        side = self._spec.img_size
+        views = torch.empty(len(drawn.photos), 3, side, side, device=self._held.device)
+        for places, photos in self._held.take(drawn.photos, there.photos):
+            if places is None:
+                return resample(photos, there, side, self._spec.interpolation)
+            chosen = Rows(*(numbers[places] for numbers in there))
+            views[places] = resample(photos, chosen, side, self._spec.interpolation)
+        return views
 
 
-def _lay(views: Tensor, rows: Rows) -> None:
-    """Mirrors, flips and turns each view as was drawn, in place."""
-    for chosen, dims in ((rows.mirrored, (3,)), (rows.flipped, (2,))):
-        there = chosen.nonzero()[:, 0].to(views.device)
-        views[there] = views[there].flip(dims)
-    for turns in (1, 2, 3):
-        there = (rows.turns == turns).nonzero()[:, 0].to(views.device)
-        views[there] = views[there].rot90(turns, (2, 3))
-
-
-def _hidden(boxes: Tensor, side: int) -> Tensor:
+def _covered(boxes: Tensor, side: int) -> Tensor:
     """(N, 1, side, side) bool: where boxes (N, 4) cover views."""
     top, left, height, width = boxes[:, :, None].unbind(dim=1)
     places = torch.arange(side, device=boxes.device)
