@@ -98,12 +98,12 @@ def test_training_updates_the_weights(tmp_path, rng):
         for number in range(12):
             save_photo(tmp_path / label / f"{number}.jpg", (60, 20 * number, 80), rng)
     folder = split_photo_folder(tmp_path)
-    table = training_step.measure_training(folder, "resnet18", 1, steps=1, batch_size=4)
+    table = training_step.measure_training(folder, "test_efficientnet", 1, steps=1, batch_size=4)
     assert [line.name for line in table.lines] == list(training_step._WAYS)
     assert all(line.taken.median > 0 for line in table.lines)
     with pytest.raises(RecycleNetError, match=r"needs 1000 train photos, not \d+"):
-        training_step.measure_training(folder, "resnet18", 1, steps=1, batch_size=1000)
-    work = training_ways.Work(folder.root, "resnet18", 2, 4)
+        training_step.measure_training(folder, "test_efficientnet", 1, steps=1, batch_size=1000)
+    work = training_ways.Work(folder.root, "test_efficientnet", 2, 4)
     with training_ways.own_batches(work) as own:
         ways = (training_ways.plain_batches, lambda _: own(), lambda _: own(), training_ways._timm_loader)
         found = [list(batches(work)) for batches in ways]
@@ -147,7 +147,7 @@ def test_every_way_moves_the_weights(tmp_path, rng, way, monkeypatch):
     for label in ("a", "b"):
         for number in range(8):
             save_photo(tmp_path / label / f"{number}.jpg", (60, 20 * number, 80), rng)
-    work = training_ways.Work(split_photo_folder(tmp_path).root, "resnet18", 1, 4)
+    work = training_ways.Work(split_photo_folder(tmp_path).root, "test_efficientnet", 1, 4)
     network, classes = work.network()
     before = [parameter.detach().clone() for parameter in network.parameters()]
     monkeypatch.setattr(training_ways.Work, "network", lambda _: (network, classes))
