@@ -106,11 +106,12 @@ def test_features_are_shared_by_the_variants_of_a_seed_and_then_removed(runs, tm
     runs = [Run(dataclasses.replace(run.variant, pretrained=True), run.seed, base) for run in runs]
     views = []
     watcher = TrainProgress(QUIET._console)
-    monkeypatch.setattr(watcher, "features", lambda view, done, total: views.append((view, done == total)))
+    monkeypatch.setattr(watcher, "prepare", lambda what, done, total: views.append((what, done == total)))
     results = []
     on_done = lambda _, result: results.append(result)  # noqa: E731
     run_queue(runs, tmp_path / "out", jobs=1, device="cpu", watcher=watcher, on_done=on_done)
-    assert [view for view, complete in views if complete] == ["train-0", "train-1", "val"] * 2, "once for each seed"
+    wanted = [f"features, view {name}" for name in ("train-0", "train-1", "val")]
+    assert [view for view, complete in views if complete] == wanted * 2, "once for each seed"
     assert not (tmp_path / "out" / "features").exists()
     assert results[0].feature_seconds > results[1].feature_seconds > 0, "who comes first computes them"
 
