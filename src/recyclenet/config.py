@@ -9,7 +9,7 @@ from recyclenet.strict import check_range
 Attention = Literal["none", "recyclenet", "se", "cbam"]
 Place = Literal["final", "blocks"]
 Combine = Literal["sum", "mul", "max"]
-Augment = Literal["none", "paper", "strong", "camera"]
+Augment = Literal["none", "paper", "strong", "camera", "randaugment"]
 Scalar = bool | int | float | str
 
 RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")

@@ -37,7 +37,9 @@ def by_hand(augment, photo):
         steps = [v2.RandomResizedCrop(48, interpolation=bilinear), v2.RandomHorizontalFlip()]
     else:
         steps = [v2.RandomResizedCrop(48, scale=(0.35, 1.0), interpolation=bilinear), v2.RandomHorizontalFlip()]
-        steps += [v2.RandomVerticalFlip(), turned, v2.RandomApply([v2.ColorJitter(0.25, 0.25, 0.25, 0.03)], p=0.6)]
+        colours = v2.RandomApply([v2.ColorJitter(0.25, 0.25, 0.25, 0.03)], p=0.6)
+        others = v2.RandAugment(interpolation=bilinear, fill=[255, 255, 255])
+        steps += [v2.RandomVerticalFlip(), turned, others if augment == "randaugment" else colours]
     for step in steps:
         photo = step(photo)
     pixels = torch.from_numpy(np.array(photo)).permute(2, 0, 1).float() / 255
@@ -46,7 +48,7 @@ def by_hand(augment, photo):
 
 
 @pytest.mark.parametrize("photo", [PHOTO, PHOTO.resize((160, 20)), PHOTO.resize((20, 160))], ids=lambda p: str(p.size))
-@pytest.mark.parametrize("augment", ["paper", "strong"])
+@pytest.mark.parametrize("augment", ["paper", "strong", "randaugment"])
 def test_without_surfaces_the_views_are_those_of_torchvisions_transforms(augment, photo):
     transform = create_transform(augment, SPEC)
     for seed in range(24):

@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional
+from torchvision.transforms.v2 import RandAugment, functional
 
 from recyclenet.config import Augment
 from recyclenet.data.draws import BRIGHTNESS, CONTRAST, HUE, SATURATION, UNCHANGED, Draw, draw_hidden, draw_view
@@ -27,7 +27,9 @@ def create_transform(augment: Augment, spec: PreprocessSpec, surfaces: float = 0
     "none" is the evaluation view. "paper" is the original's: random resized crop and horizontal flip.
     "strong" adds what the items allow (they lie on a table, so any turn is as likely as any other) and what
     cameras do: all flips and quarter turns, lighting and colour, a hidden patch. "camera" adds to "strong" what cheap
-    or badly placed cameras do: blur, coarse pixels, other lamps, wrong exposure, strong compression.
+    or badly placed cameras do: blur, coarse pixels, other lamps, wrong exposure, strong compression. "randaugment" has
+    two of RandAugment's operations, at its usual strength, in place of lighting and colour
+    (https://arxiv.org/abs/1909.13719).
 
     Args:
         augment: which of them.
@@ -58,6 +60,8 @@ class _Augmented:
         view = _adjusted(_laid(photo, draw, self.spec), draw)
         if self.augment == "camera":
             view = _camera(view)
+        if self.augment == "randaugment":
+            view = _RAND_AUGMENT(view)
         hidden = draw_hidden(self.augment, self.spec.img_size)
         image = torch.from_numpy(self.spec.normalize(view))
         image[:, hidden.top : hidden.top + hidden.height, hidden.left : hidden.left + hidden.width] = 0
@@ -124,6 +128,8 @@ def _camera(photo: Image.Image) -> Image.Image:
     return photo
 
 
+# What comes into view from outside is white as TrashNet's board.
+_RAND_AUGMENT = RandAugment(num_ops=2, magnitude=9, interpolation=InterpolationMode.BILINEAR, fill=[255, 255, 255])
 _TURNS = {1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270}
 _ADJUSTMENTS: dict[int, Callable[[Image.Image, float], Image.Image]] = {
     BRIGHTNESS: functional.adjust_brightness,
