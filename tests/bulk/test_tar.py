@@ -140,4 +140,5 @@ def test_memory_does_not_grow_with_members():
         tracemalloc.stop()
         return most
 
-    assert peak(1200) < peak(200) + 20_000
+    few, many = (min(peak(count) for _ in range(3)) for count in (200, 1200))  # other threads allocate now and then
+    assert many < few + 20_000
