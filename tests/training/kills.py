@@ -105,7 +105,8 @@ def _wait_for_checkpoint(process: multiprocessing.Process, out: Path) -> None:
 
 
 def _look(out: Path, number: int) -> Kill:
-    half = len([path for path in out.iterdir() if path.name.startswith(".") and path.name != LOCK_FILE])
+    there = list(out.iterdir()) if out.is_dir() else []  # a stop can come before there is a folder
+    half = len([path for path in there if path.name.startswith(".") and path.name != LOCK_FILE])
     name = signal.Signals(number).name
     if not (out / "last.safetensors").exists():
         return Kill(name, None, None, half)

@@ -19,7 +19,7 @@ def shop(tmp_path_factory):
     return Workshop(tmp_path_factory.mktemp("shop"))
 
 
-@pytest.mark.parametrize(("kind", "kills"), [("the original's recipe", 3), ("fitted head, kept memory", 2)])
+@pytest.mark.parametrize(("kind", "kills"), [("the original's recipe", 4), ("fitted head, kept memory", 2)])
 def test_killed_at_random_moments_it_ends_as_if_never_stopped(shop, kind, kills):
     found = kill_and_compare(shop, kind, kills, np.random.default_rng(kills))
     assert found["unlike"] == []
