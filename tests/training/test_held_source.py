@@ -210,3 +210,12 @@ def test_a_device_that_is_full_is_said(held, monkeypatch):
     monkeypatch.setattr(held_source, "HeldPhotos", full)
     with pytest.raises(RecycleNetError, match=r"^cpu has no room for 42 photos: leave out --photos device"):
         opened(held)
+
+
+def test_what_is_held_already_is_not_wanted_once_more(held, monkeypatch):
+    """On the CPU the free memory shrinks as photos come."""
+    half = 42 * 3 * 96 * 72 + 9 * 4 * 3 * 32 * 32
+    left = iter([2 * half + 1])
+    monkeypatch.setattr(held_source, "_LOOK_EVERY", 5)
+    monkeypatch.setattr(held_source, "free_memory", lambda: next(left, 0))
+    assert sum(len(targets) for _, targets in opened(held).train_batches(0, 0)) == 42

@@ -7,10 +7,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from recyclenet.bench.in_turn import time_in_turn
 from recyclenet.bench.processes import run_program
 from recyclenet.bench.result import Aim, BenchTable, lines_of
-from recyclenet.bench.training_ways import SPEC, Elsewhere, Way, Work, held_step, network_alone, own_step, plain_loop
+from recyclenet.bench.training_ways import (
+    SPEC,
+    Way,
+    Work,
+    held_step,
+    network_alone,
+    own_step,
+    plain_loop,
+    time_training,
+)
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.errors import RecycleNetError
 from recyclenet.machine import usable_cores
@@ -75,11 +83,7 @@ def measure_gpu_step(
         PLAIN: plain_loop,
         ALONE: partial(network_alone, compiled=compiled),
     }
-    with Elsewhere(jobs, Work(folder.root, arch, steps, batch_size, device)) as elsewhere:
-        ways = {name: lambda name=name: elsewhere.seconds(name) for name in jobs}
-        taken = time_in_turn(ways, rounds, warm_ups=1, seconds_of=float, on_progress=on_progress)
-    photos = steps * batch_size
-    per_photo = {name: seconds / photos for name, seconds in taken.items()}
+    per_photo = time_training(jobs, Work(folder.root, arch, steps, batch_size, device), rounds, on_progress)
     median = {name: float(np.median(seconds)) for name, seconds in per_photo.items()}
     compute = choose_compute(device, "auto", channels_last=True)
     return BenchTable(

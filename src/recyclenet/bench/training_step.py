@@ -4,17 +4,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from recyclenet.bench.in_turn import time_in_turn
 from recyclenet.bench.result import Aim, BenchTable, lines_of
 from recyclenet.bench.training_ways import (
     SPEC,
-    Elsewhere,
     Work,
     network_alone,
     own_step,
     own_step_giving_memory_back,
     own_step_in_bf16_throughout,
     plain_loop,
+    time_training,
     timm_blocks,
 )
 from recyclenet.data.folder import PhotoFolder
@@ -65,10 +64,7 @@ def measure_training(
     photos = steps * batch_size
     if len(folder.split("train")) < photos:
         raise RecycleNetError(f"the training bench needs {photos} train photos, not {len(folder.split('train'))}")
-    with Elsewhere(_WAYS, Work(folder.root, arch, steps, batch_size)) as elsewhere:
-        ways = {name: lambda name=name: elsewhere.seconds(name) for name in _WAYS}
-        taken = time_in_turn(ways, rounds, warm_ups=1, seconds_of=float, on_progress=on_progress)
-    per_photo = {name: seconds / photos for name, seconds in taken.items()}
+    per_photo = time_training(_WAYS, Work(folder.root, arch, steps, batch_size), rounds, on_progress)
     median = {name: float(np.median(seconds)) for name, seconds in per_photo.items()}
     compute = choose_compute("cpu", "auto", channels_last=True)
     return BenchTable(

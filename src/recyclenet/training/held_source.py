@@ -78,6 +78,7 @@ class HeldSource(PhotoSource):
         )
         lost: list[tuple[str, PhotoError]] = []
         val_bytes = 4 * 3 * spec.img_size**2 * len(folder.split("val"))
+        free = _free_memory(compute.device)  # before anything is held: what lies there already is not wanted once more
 
         def read() -> Iterator[Tensor]:
             def report(index: int, error: PhotoError) -> None:
@@ -93,7 +94,7 @@ class HeldSource(PhotoSource):
                     if number % _LOOK_EVERY == 0:
                         team.check(stop)
                         wanted = taken / (number + 1) * len(photos) + val_bytes
-                        _check_room(wanted, len(photos), compute.device, _SHARE / team.size)
+                        _check_room(wanted, len(photos), compute.device, free, _SHARE / team.size)
                     watcher.prepare("reading photos", number + 1, len(photos))
                     yield pixels[0]
 
@@ -137,8 +138,11 @@ def _pixels(photo: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(photo)).permute(2, 0, 1).contiguous()
 
 
-def _check_room(wanted: float, photos: int, device: torch.device, share: float) -> None:
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
+def _free_memory(device: torch.device) -> int | None:
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
+
+
+def _check_room(wanted: float, photos: int, device: torch.device, free: int | None, share: float) -> None:
     if free is not None and wanted > share * free:
         raise RecycleNetError(
             f"{photos} photos would take about {wanted / 2**30:.1f} GiB of the memory of {device}, which has "
