@@ -75,6 +75,7 @@ class Recipe:
     img_size: int = 224
     resize: int = 256
     train_size: int = 0  # side of the augmented views; 0: img_size. Crops enlarge items, so smaller views can suffice
+    shots: int = 0  # of the train split at most so many photos a class, drawn by the seed; 0: all
     trained_stages: int = -1  # how many of the backbone's last stages learn, if it has more; -1: the whole backbone
     views: int = 1  # of each photo, whose features are computed once where stages stay as they are; 0: new each epoch
     # Whose statistics batch norm computes with in training: each process's part of a batch, all processes' together, or
@@ -105,6 +106,7 @@ class Recipe:
             ("ema_decay", 0, 0.999999),
             ("trained_stages", -1, 1000),
             ("views", 0, 64),
+            ("shots", 0, 10**9),
             ("train_size", 0, 1024),
         ):
             check_range(name, getattr(self, name), low, high)

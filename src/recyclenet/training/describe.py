@@ -42,6 +42,7 @@ def describe_model(
             "epoch": int(row["epoch"]) if row else 0,
             "epochs": recipe.epochs,
             "seed": config.seed,
+            **({"shots": recipe.shots} if recipe.shots else {}),
             "pretrained": Path(config.pretrained).name,
             **({"init": Path(config.init).name} if config.init else {}),
             **({"teachers": _named(config.teachers)} if config.teachers else {}),

@@ -7,7 +7,7 @@ a run that was stopped goes on with the batches, augmentations and drop-out that
 import math
 import time
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,13 +15,12 @@ from timm.layers import convert_sync_batchnorm
 from torch.utils.tensorboard import SummaryWriter
 
 from recyclenet.atomic import make_folder, remove_leftovers
-from recyclenet.checkpoint import TrainState, save_checkpoint
 from recyclenet.config import TrainConfig
 from recyclenet.data.batches import derive_seed, explained_readers
 from recyclenet.data.features import FeatureCache
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.data.inventory import write_inventory
-from recyclenet.description import ModelDescription
+from recyclenet.data.shots import take_shots
 from recyclenet.errors import RecycleNetError
 from recyclenet.lock import lock_folder
 from recyclenet.metrics import accuracy_counts, mean_nll
@@ -30,18 +29,18 @@ from recyclenet.models.factory import create_classifier
 from recyclenet.models.stages import split_backbone
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.tensor_file import digest_tensors
-from recyclenet.training.describe import describe_model
 from recyclenet.training.device import Compute, choose_compute
 from recyclenet.training.feature_source import compute_features
 from recyclenet.training.heap import keep_heap
 from recyclenet.training.held_source import HeldSource
 from recyclenet.training.interrupt import RunStopped, StopRequest
+from recyclenet.training.keeper import Keeper
 from recyclenet.training.memory import Memory, remember
 from recyclenet.training.optim import lr_factor, set_lr
 from recyclenet.training.place import Place
 from recyclenet.training.probe import probe_head
 from recyclenet.training.progress import Step, Watcher
-from recyclenet.training.resume import Found, find_checkpoint, origin
+from recyclenet.training.resume import Found, find_checkpoint
 from recyclenet.training.run_folder import Row, RunFolder
 from recyclenet.training.settings import check_data, check_settings, check_team, create_spec
 from recyclenet.training.sources import PhotoSource, Source
@@ -51,7 +50,7 @@ from recyclenet.training.teachers import Teachers, load_teachers
 from recyclenet.training.team import ALONE, Team
 from recyclenet.training.unreadable import Unreadable
 from recyclenet.training.update import Updater, set_training
-from recyclenet.training.validate import predict_logits
+from recyclenet.training.validate import predict_logits, rank
 
 
 @dataclass(frozen=True)
@@ -168,8 +167,9 @@ class _Run:
         self.frozen.requires_grad_(False)
         self.learner = create_learner(self.model, self.recipe, attn_in_blocks=config.model.attn_in_blocks)
         self.kept = " ".join(digest_tensors(known.state_dict()) for known in (memory, teachers) if known is not None)
-        # Derived from every record: once a run, not at every step.
-        self.classes, self.fingerprint = folder.classes, folder.fingerprint()
+        self.learnt = take_shots(folder, self.recipe.shots, config.seed)
+        self.keeper = Keeper(out, config, folder, spec, self.learner, self.kept, writes=team.leads)
+        self.classes = folder.classes
         self.place = Place()
         self.started = self.saved = time.perf_counter()
 
@@ -195,7 +195,7 @@ class _Run:
                 self.out.write_config(self.config)
                 write_inventory(self.out.inventory, self.folder)
         else:
-            self.fingerprint = found.checkpoint.description.data["fingerprint"]
+            self.keeper.go_on(found.checkpoint.description)
         if found.passed_over and self.team.leads:
             self.watcher.note("going on from the checkpoint before it")
             self.out.go_back()
@@ -208,10 +208,10 @@ class _Run:
             return self.result()
         self.watcher.note(
             f"training {self.config.model.arch} on {self.compute}{self.team}: "
-            f"{len(self.folder.split('train'))} photos, {len(self.classes)} classes, {self.recipe.epochs} epochs"
+            f"{len(self.learnt.split('train'))} photos, {len(self.classes)} classes, {self.recipe.epochs} epochs"
         )
         if self.config.compile:
-            whole = len(self.folder.split("train")) >= self.recipe.batch_size
+            whole = len(self.learnt.split("train")) >= self.recipe.batch_size
             self.watcher.note(
                 "the first step compiles the network, which takes about a minute"
                 if whole
@@ -252,19 +252,19 @@ class _Run:
 
     def source(self) -> Source:
         """Batches: photos, or the features of the stages that stay as they are."""
-        total = sum(len(self.folder.split(split)) for split in ("train", "val"))
+        total = sum(len(self.learnt.split(split)) for split in ("train", "val"))
         unreadable = Unreadable(self.place.unreadable, self.config.max_unreadable, total, self.watcher.note)
         if self.config.photos == "device":
             return HeldSource(
-                self.config, self.folder, self.spec, self.compute, unreadable, self.stop, self.watcher, self.team
+                self.config, self.learnt, self.spec, self.compute, unreadable, self.stop, self.watcher, self.team
             )
         if not self.recipe.caches_features:
-            return PhotoSource(self.config, self.folder, self.spec, unreadable, self.team)
+            return PhotoSource(self.config, self.learnt, self.spec, unreadable, self.team)
         cache = self.features or self.out.features
         clock = time.perf_counter()
         source = compute_features(
             self.config,
-            self.folder,
+            self.learnt,
             self.spec,
             self.model,
             self.compute,
@@ -287,8 +287,7 @@ class _Run:
             probe_head(self.model, source, self.compute, self.stop, self.team)
             if self.learner.ema is not None:
                 self.learner.ema.set(self.model)
-        if self.team.leads:
-            save_checkpoint(self.out.start, self.deployed.state_dict(), self.describe(None))
+        self.keeper.start(self.place)
 
     def train_epoch(self, source: Source, updater: Updater) -> None:
         """The rest of the epoch, from the place on."""
@@ -356,15 +355,9 @@ class _Run:
             "images_per_second": place.seen / place.seconds if place.seconds else 0.0,
             "elapsed_s": self.elapsed(),
         }
-        is_best = place.best is None or self.rank(row) > self.rank(place.best)
+        is_best = place.best is None or rank(row, self.recipe.best_by) > rank(place.best, self.recipe.best_by)
         self.place = place.after(row, row if is_best else place.best)
-        if board is not None:
-            if is_best:
-                save_checkpoint(self.out.best, self.deployed.state_dict(), self.describe(row))
-            self.out.write_history(self.place.history)
-            for name in ("lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy"):
-                board.add_scalar(name, row[name], place.epoch + 1)
-            board.flush()
+        self.keeper.epoch(self.place, row, board, best=is_best)
         self.save_last()  # at the end: what was killed before it is done once more, and comes out the same
         self.watcher.epoch(row, self.recipe.epochs, is_best)
 
@@ -376,29 +369,13 @@ class _Run:
         """Seconds of work in this run so far, those before a resume included."""
         return self.place.elapsed + time.perf_counter() - self.started
 
-    def rank(self, row: Row) -> tuple[float, float]:
-        """Greater is better: by the recipe's criterion, the other one breaks ties."""
-        order = (row["val_correct"] / row["val_total"], -row["val_loss"])  # the total shrinks where photos are lost
-        return order if self.recipe.best_by == "accuracy" else (order[1], order[0])
-
     def save_last(self) -> None:
-        """The deployable weights with all that `restore` needs, by the first process; the checkpoint before it stays.
+        """All that a run needs to go on, by the first process.
 
         Raises:
             RecycleNetError: it cannot be written, or the weights are ruined; the last one stays as it is.
         """
-        if not self.team.leads:
-            return
-        if (ruined := self.learner.not_finite()) is not None:
+        if self.team.leads and (ruined := self.learner.not_finite()) is not None:
             self._check_number(f"tensor {ruined}", math.nan, "before")
-        row = self.place.history[-1] if self.place.history else None
-        values = {**asdict(self.place), "elapsed": self.elapsed()}
-        state = TrainState(self.learner.tensors(), values, origin(self.config, self.kept))
-        weights = self.deployed.state_dict()
-        save_checkpoint(self.out.last, weights, self.describe(row), state, keep=self.out.before_last)
+        self.keeper.last(replace(self.place, elapsed=self.elapsed()))
         self.saved = time.perf_counter()
-
-    def describe(self, row: Row | None) -> ModelDescription:
-        """The model as it is now; `row` holds the figures of the last finished epoch."""
-        data = {"name": self.folder.root.resolve().name, "fingerprint": self.fingerprint}
-        return describe_model(self.config, self.classes, self.spec, data, row, len(self.place.unreadable))
