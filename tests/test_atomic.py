@@ -1,4 +1,5 @@
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -238,3 +239,9 @@ def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monke
         (temporary / "new.txt").write_text("new")
     assert [path.name for path in target.iterdir()] == ["old.txt"]
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_source_that_is_missing_is_named(tmp_path):
+    reason = r"cannot write .*new\.txt: No such file or directory \(.*gone\.txt\)"
+    with pytest.raises(RecycleNetError, match=reason), replace_file(tmp_path / "new.txt") as temporary:
+        shutil.copyfile(tmp_path / "gone.txt", temporary)

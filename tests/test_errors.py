@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from recyclenet.errors import PhotoError, RecycleNetError
+from recyclenet.errors import PhotoError, RecycleNetError, first_line
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,21 @@ def test_of_a_very_long_one_beginning_and_end_are_left():
     assert text.endswith("xxx: remove it")
     assert len(text) == 3003
     assert str(RecycleNetError("y" * 3000)) == "y" * 3000
+
+
+class _OddError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (MemoryError(), "MemoryError"),
+        (_OddError("\n  \n"), "_OddError"),
+        (_OddError("\n first \nsecond"), "first "),
+        (_OddError("x" * 500), "x" * 120),
+        (FileNotFoundError(2, "No such file or directory", "name"), "No such file or directory"),
+    ],
+)
+def test_the_first_line_that_says_anything(error, line):
+    assert first_line(error) == line

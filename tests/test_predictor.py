@@ -1,3 +1,4 @@
+import io
 import threading
 import warnings
 from dataclasses import replace
@@ -187,3 +188,20 @@ def test_labels_of_a_strangers_model_stay_in_the_heatmap_folder(tmp_path, pictur
     made = set(tmp_path.rglob("*")) - before
     assert len([path for path in made if path.is_file()]) == 1
     assert all(path.is_relative_to(heat) for path in made if path.is_file())
+
+
+def test_pictures_that_cannot_be_used_are_errors_of_the_photo(predictor, picture):
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    lazy = Image.open(io.BytesIO(buffer.getvalue()[: len(buffer.getvalue()) // 2]))
+    closed = Image.open(io.BytesIO(buffer.getvalue()))
+    closed.close()
+    for photo, reason in (
+        (lazy, "damaged or truncated"),
+        (closed, "damaged or truncated"),
+        (Image.new("RGB", (0, 5)), "no pixels"),
+        (Image.new("RGB", (1, 5000)), "1×5000 is too narrow"),
+    ):
+        with pytest.raises(PhotoError, match=reason):
+            predictor.predict(photo)
+    assert predictor.predict(Image.new("LA", (64, 64), (9, 100)).convert("La")).label

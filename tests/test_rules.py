@@ -156,3 +156,18 @@ def test_own_rules_and_unknown_names(tmp_path):
         load_rules("none")
     with pytest.raises(RecycleNetError, match="cannot be read"):
         load_rules(str(tmp_path / "missing.toml"))
+
+
+def test_of_bins_that_cost_the_same_the_first_is_taken_by_hand():
+    """0.1 + 0.2 is more than 0.3 by rounding alone: both bins cost 0.3."""
+    bins = {"first": Bin("first", "#000001"), "second": Bin("second", "#000002")}
+    rules = Rules(bins, {"a": "first", "b": "second", "c": "second", "d": "first"}, Costs(wrong=1.0, ask=5.0))
+    decision = rules.decide({"a": 0.3, "b": 0.1, "c": 0.2, "d": 0.0})
+    assert 0.1 + 0.2 != 0.3
+    assert (decision.key, round(decision.cost, 9)) == ("first", 0.3)
+
+
+def test_what_the_rules_do_not_know_is_said():
+    rules = default_rules()
+    assert rules.gap(TRASHNET_CLASSES) is None
+    assert rules.gap((*TRASHNET_CLASSES, "bottle-cap", "wood")).startswith("the rules say nothing of bottle-cap, wood:")

@@ -194,3 +194,18 @@ def test_the_mix_may_see_photos_at_another_size(run, tmp_path, two):
     assert spec == replace(DESCRIPTION.preprocess, img_size=48, resize=48)
     code, _, err = run("soup", *two, "--out", out, "--resize", 48)
     assert (code, "--resize goes with --img-size" in err) == (2, True)
+
+
+def test_weights_of_16_bits_are_averaged_into_32(tmp_path, two):
+    halves = []
+    for place, path in enumerate(two):
+        known = read_checkpoint(path)
+        halves.append(tmp_path / f"half{place}.safetensors")
+        halved = {name: value.half() if value.is_floating_point() else value for name, value in known.weights.items()}
+        save_checkpoint(halves[-1], halved, known.description)
+    mix([(path, 1) for path in halves], tmp_path / "soup.safetensors")
+    a, b, mixed = (weights(path) for path in (*halves, tmp_path / "soup.safetensors"))
+    for name, tensor in mixed.items():
+        if tensor.is_floating_point():
+            assert tensor.dtype == torch.float32
+            assert torch.equal(tensor, ((a[name].double() + b[name].double()) / 2).float())

@@ -26,7 +26,8 @@ BEGINNING = {"atomic", "entry", "errors"}
 LISTING = BEGINNING | {"extras", "labels"}
 PHOTO_TO_DECISION = {
     *("ahead", "answers", "bundled", "calibration", "class_directions", "config", "configs", "conformal"),
-    *("description", "encoded", "machine", "metrics", "onnx_file", "photo", "predictor", "preprocess", "rgb", "rules"),
+    *("description", "encoded", "machine", "metrics", "onnx_file", "photo", "photo_structure"),
+    *("outputs", "predictor", "preprocess", "rgb", "rules"),
     *("signature", "strict", "toml_file", "unknown"),
 }
 

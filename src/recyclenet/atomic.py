@@ -52,7 +52,10 @@ def replace_file(path: str | Path, *, keep: Path | None = None) -> Iterator[Path
     except BrokenPipeError:  # a reader of the output left; that says nothing about this file
         raise
     except OSError as error:
-        raise RecycleNetError(f"cannot write {target}: {error.strerror or error}") from error
+        reason = error.strerror or str(error)
+        if error.filename not in (None, str(temporary), str(target)):  # what should have been written was not there
+            reason += f" ({error.filename})"
+        raise RecycleNetError(f"cannot write {target}: {reason}") from error
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
@@ -80,6 +83,7 @@ def replace_folder(path: str | Path) -> Iterator[Path]:
             if old.exists():
                 old.rename(target)
             raise
+        _sync_folder(target.parent)
     except OSError as error:
         raise RecycleNetError(f"cannot write {target}: {error.strerror or error}") from error
     finally:

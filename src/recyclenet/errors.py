@@ -22,6 +22,12 @@ def _shown(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
+def first_line(error: BaseException, most: int = 120) -> str:
+    """What another library's error says, short enough for a table: its first line with anything in it, or its kind."""
+    lines = (getattr(error, "strerror", None) or str(error)).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:most]
+
+
 class PhotoError(RecycleNetError):
     """One photo that cannot be used; `path` names it and `reason` says why.
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from recyclenet.atomic import replace_file
 from recyclenet.checkpoint import load_classifier
 from recyclenet.description import METADATA_KEY, ModelDescription
-from recyclenet.errors import RecycleNetError
+from recyclenet.errors import RecycleNetError, first_line
 from recyclenet.models.classifier import Classifier
 from recyclenet.predictor import AnyPhoto, Predictor
 
@@ -112,7 +112,7 @@ def _write(model: Classifier, description: ModelDescription, path: Path) -> None
             onnxscript.optimizer.optimize(whole.model, input_size_limit=_MOST_FOLDED, output_size_limit=_MOST_FOLDED)
         # The exporter wraps failures of its many passes in many types.
         except Exception as error:
-            reason = str(error).strip().splitlines()[0][:200]
+            reason = first_line(error, 200)
             raise RecycleNetError(f"{description.model.arch} cannot be exported: {reason}") from error
     proto = whole.model_proto
     _forget_origin(proto)

@@ -41,8 +41,12 @@ def lock_folder(folder: str | Path) -> Iterator[None]:
         yield
     finally:
         _held.discard(handle)
-        path.unlink(missing_ok=True)  # while it is held: whoever waits for this file finds that it is another one
-        os.close(handle)
+        if sys.platform == "win32":  # where an open file cannot be removed, and nobody waits for it
+            os.close(handle)
+            path.unlink(missing_ok=True)
+        else:
+            path.unlink(missing_ok=True)  # while it is held: whoever waits for this file finds that it is another one
+            os.close(handle)
 
 
 def _take(path: Path) -> int:

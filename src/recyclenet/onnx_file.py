@@ -58,7 +58,9 @@ def read_onnx(data: bytes, name: str) -> OnnxFile:
     try:
         scan.model(memoryview(data))
     except (_Malformed, UnicodeDecodeError) as error:
-        raise RecycleNetError(f"{name} is not a usable ONNX model: {error}") from error
+        raise RecycleNetError(
+            f"{name} is not a usable ONNX model, as 'recyclenet export' writes it: {error}"
+        ) from error
     except RecycleNetError as error:
         raise RecycleNetError(f"{name} is refused: {error}") from error
     return scan.file
@@ -203,7 +205,7 @@ class _Scan:
             elif wire in (1, 5):
                 length = 8 if wire == 1 else 4
             else:
-                raise _Malformed(f"wire type {wire}")
+                raise _Malformed(f"another format, or damaged (wire type {wire})")
             if length > len(data) - place:
                 raise _Malformed("it ends too early")
             yield number, data[place : place + length]

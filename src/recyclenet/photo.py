@@ -8,7 +8,8 @@ from pathlib import Path
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from recyclenet.errors import PhotoError
+from recyclenet.errors import PhotoError, first_line
+from recyclenet.photo_structure import check_structure, check_tiles
 from recyclenet.rgb import to_rgb
 
 MAX_PIXELS = 40_000_000
@@ -70,6 +71,7 @@ def load_photo(
     if not data:
         raise PhotoError(label, "the file is empty")
     check_bytes(len(data), label)
+    check_structure(data, label)
     is_heif = _is_heif(data)
     if is_heif:
         _enable_heif(label)
@@ -91,6 +93,7 @@ def load_photo(
 
 
 # catch_warnings changes the whole process: two threads inside would leave each other's filters behind.
+# What is done under the lock is short: `check_structure` has seen to it.
 _WARNINGS = threading.Lock()
 
 
@@ -128,12 +131,33 @@ def _decode(image: Image.Image, label: str, min_side: int | None, max_pixels: in
     if width * height > (most := min(max_pixels, MAX_PIXELS)):
         limit = f"{most / 1e6:g} megapixels"
         raise PhotoError(label, f"{width}×{height} is more than the limit of {limit}; make it smaller first")
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        raise PhotoError(label, f"{width}×{height} is too narrow: at most {MAX_ASPECT} times as long as wide")
+    check_tiles(image, most, label)
+    _check_aspect(image.size, label)
     if min_side is not None:
         image.draft(None, (min_side, min_side))  # JPEG only: decode at a fraction of the size and of the cost
     image.load()
     return upright_rgb(image)
+
+
+def accept_picture(image: Image.Image, label: str = "photo") -> Image.Image:
+    """A picture that Pillow has opened, as `load_photo` gives it; how large it may be is its owner's choice.
+
+    Raises:
+        PhotoError: damaged, closed, without pixels, or too narrow.
+    """
+    _check_aspect(image.size, label)
+    try:
+        image.load()
+        return upright_rgb(image)
+    except Exception as error:  # of every kind, as in `load_photo`
+        raise PhotoError(label, f"damaged or truncated ({first_line(error)})") from error
+
+
+def _check_aspect(size: tuple[int, int], label: str) -> None:
+    if 0 in size:
+        raise PhotoError(label, "the picture has no pixels")
+    if max(size) > MAX_ASPECT * min(size):
+        raise PhotoError(label, f"{size[0]}×{size[1]} is too narrow: at most {MAX_ASPECT} times as long as wide")
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
@@ -187,9 +211,3 @@ def check_bytes(size: int, label: str) -> None:
     """Raises PhotoError if a file of `size` bytes is more than MAX_BYTES; `label` is how it is called."""
     if size > MAX_BYTES:
         raise PhotoError(label, f"{size:,} bytes are more than the limit of {MAX_BYTES / 2**20:.0f} MiB")
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, short enough for a table."""
-    text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
-    return text[:120]

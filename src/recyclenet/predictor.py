@@ -13,10 +13,10 @@ from PIL import Image
 
 from recyclenet.calibration import UNKNOWN_FROM, calibrated_probs
 from recyclenet.description import METADATA_KEY, ModelDescription
-from recyclenet.errors import RecycleNetError
+from recyclenet.errors import RecycleNetError, first_line
 from recyclenet.machine import adds_up_bytes_exactly
 from recyclenet.onnx_file import MAX_BYTES, read_onnx
-from recyclenet.photo import load_photo, upright_rgb
+from recyclenet.photo import accept_picture, load_photo
 from recyclenet.signature import check_signature
 
 # onnxruntime reports its use to its maker unless it is told otherwise before it is imported.
@@ -138,7 +138,7 @@ class Predictor:
             PhotoError: the photo cannot be used; names it and the reason.
         """
         if isinstance(photo, Image.Image):
-            image = upright_rgb(photo)
+            image = accept_picture(photo)
         else:
             image = load_photo(photo, min_side=self.preprocess.resize)
         return self.preprocess.view(image)
@@ -182,7 +182,7 @@ class Predictor:
             logits, evidence, *features = self._session.run(names, {"images": images})
         # As in `open_session`: many types, no common base.
         except Exception as error:
-            raise RecycleNetError(f"{self.name} fails on a photo: {str(error).splitlines()[0][:200]}") from error
+            raise RecycleNetError(f"{self.name} fails on a photo: {first_line(error, 200)}") from error
         if logits.shape != (len(images), len(self.classes)) or evidence.shape[:2] != logits.shape:
             raise RecycleNetError(
                 f"{self.name} answers {len(images)} photos with logits {logits.shape} and cam {evidence.shape}; "
@@ -240,5 +240,5 @@ def open_session(model: bytes, name: str, threads: int | None = None) -> onnxrun
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     # onnxruntime raises a dozen exception types of its own, without a common base, for files it cannot use.
     except Exception as error:
-        reason = str(error).splitlines()[0][:200]
+        reason = first_line(error, 200)
         raise RecycleNetError(f"{name} is not a usable ONNX model: {reason}") from error

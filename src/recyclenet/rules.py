@@ -1,7 +1,7 @@
 """From what the model believes to the bin it goes in: bins, materials, what mistakes cost, and the decision."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -85,6 +85,13 @@ class Rules:
         """The bin for a label; ASK for a material that the rules do not know."""
         return self.bins.get(self.materials.get(label, ""), ASK)
 
+    def gap(self, classes: Iterable[str]) -> str | None:
+        """A line for people on classes of a model that the rules do not know, if there are any."""
+        missing = [label for label in classes if label not in self.materials]
+        if not missing:
+            return None
+        return f"the rules say nothing of {', '.join(missing)}: what is answered so has no bin, and a person is asked"
+
     def cost(self, label: str, bin_key: str | None) -> float:
         """Of putting a material into a bin, or of asking (None).
 
@@ -106,7 +113,8 @@ class Rules:
         if is_unknown:
             return Decision(None, ASK, self.costs.ask, "none of these materials")
         expected = {key: sum(prob * self.cost(label, key) for label, prob in probs.items()) for key in self.bins}
-        best = min(expected, key=expected.__getitem__, default=None)
+        least = min(expected.values(), default=0.0)
+        best = next((key for key, cost in expected.items() if cost <= least + _EQUAL), None)
         if best is None:
             return Decision(None, ASK, self.costs.ask, "the rules have no bins")
         if self.costs.ask < expected[best] - _EQUAL:

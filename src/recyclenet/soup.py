@@ -73,7 +73,7 @@ def _mean(tensors: Sequence[torch.Tensor], shares: Sequence[float]) -> torch.Ten
     if not tensors[0].is_floating_point():  # how many batches were seen: nothing depends on it
         return tensors[0]
     summed = sum(share * tensor.double() for share, tensor in zip(shares, tensors, strict=True))
-    return torch.as_tensor(summed, dtype=tensors[0].dtype)
+    return torch.as_tensor(summed, dtype=torch.float32)
 
 
 def _halved(name: str, tensor: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from recyclenet.errors import RecycleNetError
+from recyclenet.errors import RecycleNetError, first_line
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -52,5 +52,5 @@ def read_tensors(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, st
             return {name: opened.get_tensor(name) for name in opened.keys()}, opened.metadata() or {}  # noqa: SIM118
     # The reader has a type of its own, but sizes and dtypes that torch does not have end in errors of torch and Python.
     except Exception as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        reason = first_line(error, 200)
         raise RecycleNetError(f"{path} is not a readable {what}: {reason}") from error

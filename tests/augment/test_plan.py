@@ -128,7 +128,7 @@ def test_an_opened_target_lists_what_is_to_come(source, tmp_path):
     for record in listed:
         wanted = {"0": "train", "1": "val", "2": "test"}
         assert record.split == wanted[record.path.split("/")[1].removeprefix(record.label)[0]]
-    with pytest.raises(RecycleNetError, match="lists 12 photos, but 12 are not in"):
+    with pytest.raises(RecycleNetError, match="lists 12 photos, but 12 of them cannot be found in"):
         open_photo_folder(tmp_path / "target")
 
 

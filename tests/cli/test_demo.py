@@ -122,3 +122,14 @@ def test_without_network_a_local_trashnet_is_shown(tmp_path: Path, trashnet: Pat
     shown = re.sub(r"\s|│", "", made.stdout)
     assert all(Path(path).name in shown for path in SAMPLES)
     assert len(re.findall(r"\d+\.\d %", made.stdout)) == len(SAMPLES)
+
+
+def test_the_name_of_the_picture_forgotten_costs_no_photo(run: Run, class_folders: Path) -> None:
+    """`demo --out *.jpg`: the shell gives the option the first photo."""
+    first, second = sorted((class_folders / "glass").iterdir())[:2]
+    before = first.read_bytes()
+    for photos in ((second,), (first, second)):
+        code, out, err = run("demo", "--out", first, *photos)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"error: cannot write {first}")
+    assert first.read_bytes() == before

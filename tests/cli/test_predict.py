@@ -409,3 +409,12 @@ def test_many_photos_are_answered_as_one_by_one(run: Run, tmp_path: Path, rng: n
     for line in lines:
         if "error" not in line:
             assert line["probs"] == pytest.approx(predictor.predict(line["path"]).probs, abs=1e-5)
+
+
+def test_a_photo_in_place_of_the_csv_is_kept(run: Run, photos: Path) -> None:
+    first, second = photos / "a" / "one.jpg", photos / "a" / "two.jpg"
+    before = first.read_bytes()
+    code, out, err = run("predict", "--csv", first, second)
+    assert (code, out) == (2, "")
+    assert "was the name for --csv forgotten?" in err
+    assert first.read_bytes() == before

@@ -178,19 +178,19 @@ def test_listed_photos_that_are_missing(tmp_path: Path) -> None:
     put(tmp_path, "can/1.jpg", "bag/1.jpg")
     labelled = [("can/1.jpg", "can"), ("bag/1.jpg", "bag"), ("bag/2.jpg", "bag"), ("bag/3.jpg", "bag")]
     write_splits(tmp_path / "splits.csv", split_records(labelled))
-    fails(tmp_path, "lists 4 photos, but 2 are not in .*, the first of them bag/2.jpg")
+    fails(tmp_path, "lists 4 photos, but 2 of them cannot be found in .*, the first: bag/2.jpg")
 
 
 def test_listed_photo_with_an_impossible_name_is_missing(tmp_path: Path) -> None:
     name = "x" * 300 + ".jpg"
     put(tmp_path, "can/1.jpg", "bag/1.jpg")
     write_splits(tmp_path / "splits.csv", [PhotoRecord("can/1.jpg", "can", "train"), PhotoRecord(name, "bag", "train")])
-    fails(tmp_path, f"lists 2 photos, but 1 are not in .*, the first of them {name}")
+    fails(tmp_path, f"lists 2 photos, but 1 of them cannot be found in .*, the first: {name}")
 
 
 def test_listed_trashnet_photo_that_is_missing(tmp_path: Path) -> None:
     put(tmp_path, "dataset-resized/glass/glass1.jpg")
-    fails(official(tmp_path), "lists 2 photos, but 1 are not .* dataset-resized/metal/metal1.jpg")
+    fails(official(tmp_path), "lists 2 photos, but 1 of them .* dataset-resized/metal/metal1.jpg")
 
 
 def test_class_in_test_only(tmp_path: Path) -> None:

@@ -103,5 +103,5 @@ def test_files_are_the_same_bytes_again_and_open_as_data(class_folders: Path) ->
     assert (opened.root, opened.is_split) == (class_folders, True)
     assert sum(opened.counts()["test"].values()) == 20
     (class_folders / "glass" / "glass0.jpg").unlink()
-    with pytest.raises(RecycleNetError, match=r"splits-fold2of3\.csv lists 60 photos, but 1 are not in"):
+    with pytest.raises(RecycleNetError, match=r"splits-fold2of3\.csv lists 60 photos, but 1 of them"):
         open_photo_folder(files[1])

@@ -1,6 +1,7 @@
 """The table of `stress`, with a model that reads one pixel: every answer is known."""
 
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from recyclenet.errors import RecycleNetError
 from recyclenet.evaluate import Model
 from recyclenet.preprocess import PreprocessSpec
 from recyclenet.stress.elsewhere import measure_elsewhere
-from recyclenet.stress.job import run_stress
+from recyclenet.stress.job import _seed, run_stress
 
 CLASSES = ("blue", "red")
 
@@ -156,3 +157,8 @@ def test_the_command(run, tmp_path):
     code, _, err = run("stress")
     assert code == 2
     assert "give --data, --elsewhere or both" in err
+
+
+def test_names_that_are_not_unicode_have_a_seed_too():
+    """As Linux gives those that are not: with surrogates."""
+    assert _seed("blur", "caf\udce9.jpg") == zlib.crc32(b"blur caf\xe9.jpg")

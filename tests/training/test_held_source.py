@@ -117,6 +117,14 @@ def test_too_many_photos_for_the_memory_are_refused(held, monkeypatch):
         opened(held)
 
 
+def test_one_large_photo_at_the_beginning_says_nothing_of_the_others(held, monkeypatch, rng):
+    first = open_photo_folder(held.data).split("train")[0]
+    save_photo(open_photo_folder(held.data).root / first.path, (70, 150, 90), rng, (960, 720))
+    most = 41 * 3 * 96 * 72 + 3 * 960 * 720 + 9 * 4 * 3 * 32 * 32  # less: it is decoded at a fraction of its size
+    monkeypatch.setattr(held_source, "free_memory", lambda: 2 * most + 1)
+    assert sum(len(targets) for _, targets in opened(held).train_batches(0, 0)) == 42
+
+
 def test_a_stop_while_photos_are_read(held, tmp_path, monkeypatch):
     folder = open_photo_folder(held.data)
     with pytest.raises(RunStopped):

@@ -88,3 +88,11 @@ def test_a_files_rate(tmp_path, written, taken):
     camera = OpenCvCamera(write_video(tmp_path / "v.avi", [Image.new("RGB", (64, 48))], rate=written))
     assert camera.rate == pytest.approx(taken)
     camera.close()
+
+
+def test_a_photo_is_no_video(tmp_path):
+    photo = tmp_path / "glass.JPG"
+    photo.write_bytes(b"")
+    with pytest.raises(RecycleNetError, match=r"glass\.JPG is a photo, not a video: 'recyclenet predict "):
+        parse_source(str(photo))
+    assert parse_source(str(tmp_path / "frame%03d.jpg")).endswith("frame%03d.jpg")  # numbered pictures

@@ -18,7 +18,7 @@ from recyclenet.atomic import replace_file
 from recyclenet.augment.groups import pipeline
 from recyclenet.augment.library import Transform, apply
 from recyclenet.augment.plan import Copy, Plan, PlannedPhoto, write_plan_splits
-from recyclenet.errors import PhotoError, RecycleNetError
+from recyclenet.errors import PhotoError, RecycleNetError, first_line
 from recyclenet.machine import usable_cores
 from recyclenet.photo import load_photo
 from recyclenet.training.interrupt import StopRequest
@@ -137,7 +137,7 @@ def augment_photo(transform: Transform, photo: Image.Image, seed: int, group: st
     try:
         return apply(transform, photo, seed)
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise PhotoError(source, f"cannot be augmented ({group}: {reason})") from error
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from recyclenet.errors import RecycleNetError
+from recyclenet.errors import RecycleNetError, first_line
 
 # Read when it is imported: without this it asks a server for its newest version.
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
@@ -56,7 +56,7 @@ def refuse_outdated() -> Iterator[None]:
         except (UserWarning, ValueError, TypeError, AttributeError) as error:
             raise RecycleNetError(
                 f"albumentations {albumentations.__version__} does not take what is asked of it "
-                f"({str(error).splitlines()[0]}); install the version of pip install 'recyclenet[augment]'"
+                f"({first_line(error)}); install the version of pip install 'recyclenet[augment]'"
             ) from error
 
 

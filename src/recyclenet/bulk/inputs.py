@@ -10,8 +10,7 @@ from recyclenet.bulk.folders import local_folder, url_folder
 from recyclenet.bulk.items import Item, is_url
 from recyclenet.bulk.remote import open_url, retried
 from recyclenet.bulk.tar import tar_items
-from recyclenet.errors import RecycleNetError
-from recyclenet.photo import first_line
+from recyclenet.errors import RecycleNetError, first_line
 
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 _READ_AT_ONCE = 2**20  # of a remote shard: small members are listed by streaming it, large ones are skipped over

@@ -20,9 +20,8 @@ from recyclenet.bulk.engine import Answered
 from recyclenet.bulk.items import Part
 from recyclenet.bulk.listing import Listing
 from recyclenet.bulk.work import Work, Worker
-from recyclenet.errors import RecycleNetError
+from recyclenet.errors import RecycleNetError, first_line
 from recyclenet.machine import usable_cores
-from recyclenet.photo import first_line
 
 # Ray reports its use to its maker unless it is told otherwise before it is imported.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from recyclenet.bulk.items import UNKNOWN_SIZE, Item, is_url
 from recyclenet.bulk.remote import open_url, retried
-from recyclenet.errors import PhotoError, RecycleNetError
-from recyclenet.photo import MAX_BYTES, check_bytes, first_line, read_photo_file
+from recyclenet.errors import PhotoError, RecycleNetError, first_line
+from recyclenet.photo import MAX_BYTES, check_bytes, read_photo_file
 
 
 def item_size(item: Item) -> int:

@@ -6,8 +6,7 @@ from typing import Any, TypeVar
 
 import fsspec
 
-from recyclenet.errors import RecycleNetError
-from recyclenet.photo import first_line
+from recyclenet.errors import RecycleNetError, first_line
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from recyclenet.bulk.items import Item
 from recyclenet.data.folder import is_photo_name, is_searched
-from recyclenet.photo import first_line
+from recyclenet.errors import first_line
 
 _MOST_AT_ONCE = 2**20
 """Headers are 512 bytes; what stands in long names and extended headers is read at once, and could claim gigabytes."""

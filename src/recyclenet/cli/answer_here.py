@@ -43,13 +43,17 @@ def answer_here(
     from recyclenet.answers import answer_photos, open_predictor
     from recyclenet.cli.console import note
     from recyclenet.cli.photo_arguments import gather_photos
+    from recyclenet.outputs import check_report
     from recyclenet.rules import load_rules
 
     chosen = load_rules(rules)
     paths = list(gather_photos(photos))
+    check_report(csv_file, "--csv", paths)
     predictor = open_predictor(model, len(paths))
     if predictor.description.calibration is None:
         note(f"{predictor.name} has no calibration: no doubt is shown; 'recyclenet calibrate' adds it")
+    if (gap := chosen.gap(predictor.classes)) is not None:
+        note(gap)
     failed = 0
     table = None if as_json else _answer_table()
     with ExitStack() as stack:

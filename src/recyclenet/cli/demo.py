@@ -26,12 +26,18 @@ def demo(
     from recyclenet.answers import answer_photos, open_predictor
     from recyclenet.cli.answer_table import AnswerTable
     from recyclenet.cli.photo_arguments import photos_or_samples
+    from recyclenet.outputs import check_output
     from recyclenet.pictures.contact_sheet import contact_sheet
     from recyclenet.rules import default_rules
 
     if out.suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp"):
         raise RecycleNetError(f"cannot write {out}: the ending must be .jpg, .png or .webp")
     paths, _ = photos_or_samples(photos)
+    check_output(out, "--out", paths)
+    if out.exists() and photos and any(Path(path).resolve().parent == out.resolve().parent for path in paths):
+        raise RecycleNetError(
+            f"cannot write {out}: it is there already, among the photos; was the name for --out forgotten?"
+        )
     predictor, table = open_predictor(None, len(paths)), AnswerTable()
     tiles: list[Tile] = []
     failed = 0

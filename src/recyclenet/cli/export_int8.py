@@ -11,6 +11,7 @@ from rich.text import Text
 from recyclenet.atomic import write_text
 from recyclenet.cli.console import progress_bar
 from recyclenet.data.folder import open_photo_folder
+from recyclenet.outputs import check_output, check_report
 from recyclenet.quantize.job import Int8Report, Int8Settings, export_int8
 
 _SHOWN = 10  # most sensitive layers
@@ -18,6 +19,8 @@ _SHOWN = 10  # most sensitive layers
 
 def run_int8(source: Path, out: Path, data: Path, settings: Int8Settings, report: Path | None) -> None:
     """Quantizes, prints what was compared, and writes the report if one is wanted."""
+    check_report(report, "--report")
+    check_output(out, "--out", [source])
     folder = open_photo_folder(data)
     with progress_bar("photos") as bar:
         result = export_int8(source, out, folder, settings, on_progress=bar.rename)

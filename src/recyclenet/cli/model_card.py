@@ -26,7 +26,9 @@ def model_card(
     from recyclenet.cli.console import progress_bar
     from recyclenet.data.folder import open_photo_folder
     from recyclenet.model_card import measure, to_markdown
+    from recyclenet.outputs import check_report
 
+    check_report(out, "--out")
     with progress_bar("photos") as bar:
         card = measure(model, open_photo_folder(data), with_stress=stress, elsewhere=elsewhere, on_progress=bar)
     write_text(out, to_markdown(card))

@@ -28,12 +28,14 @@ def parity(
     from recyclenet.atomic import write_text
     from recyclenet.cli.console import progress_bar
     from recyclenet.data.folder import open_photo_folder
+    from recyclenet.outputs import check_report
     from recyclenet.parity import measure, to_table
 
     if len(models) < 2:
         raise RecycleNetError("parity needs two models or more to compare")
     if not (0 <= rounds <= 100_000 and 1 <= threads <= 1024):
         raise RecycleNetError("--rounds must be 0 to 100,000 and --threads 1 to 1024")
+    check_report(out, "--out", models)
     folder = open_photo_folder(data)
     with progress_bar("photos") as bar:
         found = measure(models, folder, split, rounds=rounds, threads=threads, on_progress=bar.rename)

@@ -27,11 +27,14 @@ def soup(
 ) -> None:
     """Average the weights of several runs into one network: as small and fast as each, often better than all."""
     require_extra("train", "soup")
+    from recyclenet.outputs import check_output
     from recyclenet.soup import mix
 
     if out.suffix != ".safetensors":
         raise RecycleNetError(f"expected a file ending in .safetensors, not {out}")
-    description = mix([_part(text) for text in checkpoints], out, half=half, view=view_of(img_size, resize))
+    parts = [_part(text) for text in checkpoints]
+    check_output(out, "--out", [path for path, _ in parts])
+    description = mix(parts, out, half=half, view=view_of(img_size, resize))
     typer.echo(f"{out}: {description.training['mixed']}")
 
 

@@ -47,8 +47,10 @@ def stress(
     from recyclenet.cli.console import progress_bar
     from recyclenet.data.folder import open_photo_folder
     from recyclenet.evaluate import load_model
+    from recyclenet.outputs import check_report
     from recyclenet.stress.elsewhere import measure_elsewhere
 
+    check_report(out, "--out")
     loaded = load_model(model)
     changed = others = None
     with progress_bar("photos") as bar:

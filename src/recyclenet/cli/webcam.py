@@ -58,6 +58,8 @@ def webcam(
     predictor = Predictor(model, threads=max(1, usable_cores() - 1))
     if predictor.description.calibration is None:
         note(f"{predictor.name} has no calibration: strange things are answered, too; 'recyclenet calibrate' adds it")
+    if (gap := chosen.gap(predictor.classes)) is not None:
+        note(gap)
     stop, has_left = StopRequest(), False
 
     def on_change(change: Change) -> None:

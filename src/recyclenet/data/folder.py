@@ -257,6 +257,6 @@ def _check_listed(folder: PhotoFolder, source: Path) -> None:
     missing = [path for path in paths if not os.path.isfile(folder.root / path)]  # noqa: PTH113
     if missing:
         raise RecycleNetError(
-            f"{source} lists {len(folder.records)} photos, but {len(missing)} are not in {folder.root}, "
-            f"the first of them {missing[0]}"
+            f"{source} lists {len(folder.records)} photos, but {len(missing)} of them cannot be found in "
+            f"{folder.root}, the first: {missing[0]}. Put them back, or take their lines out of the list"
         )

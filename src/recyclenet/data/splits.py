@@ -41,7 +41,8 @@ def split_records(
         fractions: shares of train, val and test; they sum to 1; a share of 0 leaves that split empty.
 
     Returns:
-        Records sorted by path. A class with fewer photos than splits fills train, then test, then val.
+        Records sorted by path. A class with fewer photos than splits is missing from some: by the default fractions
+        first from val, then from test.
 
     Raises:
         RecycleNetError: fractions that are not shares of one.
@@ -118,16 +119,20 @@ def read_splits(path: str | Path) -> tuple[PhotoRecord, ...]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RecycleNetError(f"{file} cannot be read as a table of splits: {error}") from error
     if not rows or rows[0] != _HEADER:
-        raise RecycleNetError(f"{file} must begin with the line {','.join(_HEADER)}")
+        found = "; its values are divided by ';'" if rows and len(rows[0]) == 1 and ";" in rows[0][0] else ""
+        raise RecycleNetError(f"{file} must begin with the line {','.join(_HEADER)}{found}")
     records: dict[str, PhotoRecord] = {}
     for line, row in enumerate(rows[1:], start=2):
         if not row:
             continue
         if len(row) != 3:
             raise RecycleNetError(f"{file}, line {line}: expected path,label,split, found {len(row)} values")
-        record = PhotoRecord(*row)
-        if not is_inside(record.path):
-            raise RecycleNetError(f"{file}, line {line}: the path {record.path!r} leads out of the data folder")
+        name, label, split = row
+        if "\\" in name:
+            raise RecycleNetError(f"{file}, line {line}: in {name!r} folder and file are to be divided by /, not \\")
+        if not is_inside(name):
+            raise RecycleNetError(f"{file}, line {line}: the path {name!r} leads out of the data folder")
+        record = PhotoRecord(PurePosixPath(name).as_posix(), label, split)  # ./a.jpg and a.jpg are one photo
         if not record.label.strip():
             raise RecycleNetError(f"{file}, line {line}: the label is empty")
         if record.split not in SPLITS:

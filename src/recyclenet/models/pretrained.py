@@ -7,7 +7,7 @@ import timm
 from torch import Tensor, nn
 
 from recyclenet.config import ModelConfig
-from recyclenet.errors import RecycleNetError
+from recyclenet.errors import RecycleNetError, first_line
 from recyclenet.models.factory import IN_BLOCK, pretrained_tag
 from recyclenet.tensor_file import read_tensors
 from recyclenet.torch_file import load_torch_file
@@ -115,7 +115,7 @@ def _from_hub(arch: str) -> dict[str, Tensor]:
         state: dict[str, Tensor] = timm.create_model(tag, pretrained=True).state_dict()
     # The hub client fails in many ways (offline, unknown name, proxy, disk); all of them mean the same to a user.
     except Exception as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        reason = first_line(error, 200)
         raise RecycleNetError(
             f"the ImageNet weights {tag} cannot be had from the hub ({reason}); with a file of them (a timm "
             f"state dict, .safetensors or .pth) pass --pretrained FILE, or train from scratch with --pretrained none"

@@ -24,7 +24,7 @@ from recyclenet.quantize.search import Candidate, Sensitivity, keep_until, measu
 from recyclenet.strict import check_range
 
 _COMPARED = 8  # photos on which the export of a checkpoint is compared with it
-_WATCHED = 64  # train photos on which layers are measured, none of those that the calibration saw
+_WATCHED = 64  # train photos on which layers are measured; others than the calibration saw, if there are enough
 
 Progress = Callable[[str, int, int], None]
 

@@ -89,7 +89,10 @@ def run_stress(
     for done, record in enumerate(records, 1):
         photo = load_photo(folder.root / record.path, min_side=preprocess.resize)
         changed = [
-            condition.change(photo, np.random.default_rng(zlib.crc32(f"{condition.name} {record.path}".encode())))
+            condition.change(
+                photo,
+                np.random.default_rng(_seed(condition.name, record.path)),
+            )
             for condition in CONDITIONS
         ]
         views = [photo, *(picture for picture in changed if picture is not None)]
@@ -108,6 +111,11 @@ def run_stress(
         for condition, after, first in zip(CONDITIONS, hits, before, strict=True)
     )
     return Stress(model.name, folder.root.resolve().name, split, sum(plain), len(plain), rows)
+
+
+def _seed(condition: str, path: str) -> int:
+    """The same change of the same photo each time."""
+    return zlib.crc32(f"{condition} {path}".encode("utf-8", "surrogateescape"))
 
 
 def _row(condition: Condition, after: NDArray[np.bool_], before: NDArray[np.bool_]) -> Stressed:

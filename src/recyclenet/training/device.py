@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from recyclenet.errors import RecycleNetError
+from recyclenet.errors import RecycleNetError, first_line
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def choose_compute(
         torch.zeros(1, device=chosen)
     # torch reports a missing device by errors of several kinds, from RuntimeError to AssertionError.
     except Exception as error:
-        reason = str(error).splitlines()[0][:120]
+        reason = first_line(error)
         raise RecycleNetError(f"the device {device!r} cannot be used ({reason}); try the device cpu") from error
     bf16 = precision == "bf16" or (precision == "auto" and _computes_in_bf16(chosen))
     return Compute(chosen, bf16, channels_last)

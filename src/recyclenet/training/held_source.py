@@ -91,10 +91,12 @@ class HeldSource(PhotoSource):
                 batches = loader.batches([[index] for index in range(len(photos))], epoch=0, on_error=report)
                 for number, (pixels, _) in enumerate(batches):
                     taken += pixels.numel()
+                    wanted = taken
                     if number % _LOOK_EVERY == 0:
                         team.check(stop)
-                        wanted = taken / (number + 1) * len(photos) + val_bytes
-                        _check_room(wanted, len(photos), compute.device, free, _SHARE / team.size)
+                        if number:  # one photo does not tell what all will take
+                            wanted = taken * len(photos) // (number + 1)
+                    _check_room(wanted + val_bytes, len(photos), compute.device, free, _SHARE / team.size)
                     watcher.prepare("reading photos", number + 1, len(photos))
                     yield pixels[0]
 

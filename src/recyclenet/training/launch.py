@@ -90,8 +90,11 @@ def run_together(count: int, program: Sequence[str], variables: Mapping[str, str
         0, or the exit code of the first process, in order of rank, that did not end well.
 
     Raises:
-        RecycleNetError: one was ended by a signal that nobody sent to this process.
+        RecycleNetError: one was ended by a signal that nobody sent to this process; or Windows, where a process
+            cannot be handed what tells it of this one's end.
     """
+    if sys.platform == "win32":
+        raise RecycleNetError("several processes train together on Linux and macOS alone: leave --processes out")
     with socket.create_server(("127.0.0.1", 0)) as listener, _pipe() as ends_with_us, _passed_on() as processes:
         shared = {
             "OMP_NUM_THREADS": str(max(1, usable_cores() // count)),

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 from recyclenet.errors import RecycleNetError
+from recyclenet.photo import PHOTO_SUFFIXES
 
 # OpenCV and its FFmpeg write about a missing camera to standard error on their own, where one clear line is
 # promised. FFmpeg's level is read once, when OpenCV first opens or writes a video.
@@ -76,11 +77,13 @@ def parse_source(text: str) -> int | str:
     """What a person gives as a camera: digits are a camera's number, all else a file or an address.
 
     Raises:
-        RecycleNetError: nothing at all, or a number that no camera has.
+        RecycleNetError: nothing at all, a photo, or a number that no camera has.
     """
     if not text:
         raise RecycleNetError("no camera is named: expected a camera's number, a video file, or an address with ://")
     if not (text.isascii() and text.isdigit()):
+        if Path(text).suffix.lower() in PHOTO_SUFFIXES - {".gif"} and os.path.isfile(text):  # noqa: PTH113
+            raise RecycleNetError(f"{text} is a photo, not a video: 'recyclenet predict {text}' answers it")
         return text
     number = text.lstrip("0") or "0"
     if len(number) > _DIGITS:

@@ -17,10 +17,11 @@ export function decide(rules, classes, probs, isUnknown) {
   if (bins.length === 0) return { bin: ask, reason: "the rules have no bins" };
   const expected = bins.map(({ key }) => probs.reduce((sum, prob, at) => sum + prob * cost(rules, classes[at], key), 0));
   const least = Math.min(...expected);
-  const bin = bins[expected.indexOf(least)];
-  if (costs.ask < least - EQUAL) {
-    const reason = `asking costs ${costs.ask.toFixed(2)}, ${bin.name} ${least.toFixed(2)} on average`;
+  const first = expected.findIndex((value) => value <= least + EQUAL);
+  const [bin, paid] = [bins[first], expected[first]];
+  if (costs.ask < paid - EQUAL) {
+    const reason = `asking costs ${costs.ask.toFixed(2)}, ${bin.name} ${paid.toFixed(2)} on average`;
     return { bin: ask, reason };
   }
-  return { bin, reason: `costs ${least.toFixed(2)} on average` };
+  return { bin, reason: `costs ${paid.toFixed(2)} on average` };
 }
