@@ -119,6 +119,12 @@ def test_a_list(photos, tmp_path):
         list(listed_items(tmp_path / "none.txt"))
 
 
+def test_the_mark_that_begins_a_list_is_no_part_of_a_name(tmp_path):
+    listed = tmp_path / "list.txt"
+    listed.write_bytes(b"\xef\xbb\xbfa.jpg\r\ncaf\xe9.jpg\r\n")
+    assert [item.name for item in listed_items(listed)] == ["a.jpg", "caf\udce9.jpg"]
+
+
 def test_what_is_listed_comes_back_a_part_at_a_time(tmp_path):
     items = [
         Item("a.jpg"),
