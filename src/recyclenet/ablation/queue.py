@@ -1,12 +1,11 @@
 """All runs of an ablation in turn or side by side; each finished run is kept, and a stopped queue goes on."""
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.context import SpawnContext
 from pathlib import Path
 
 import torch
@@ -15,6 +14,7 @@ from recyclenet.ablation.results import RunResult
 from recyclenet.ablation.run import Run, features_folder, perform
 from recyclenet.data.features import FeatureCache
 from recyclenet.errors import RecycleNetError
+from recyclenet.process_pool import ENDED_EARLY, process_pool
 from recyclenet.training.interrupt import StopRequest
 from recyclenet.training.progress import Step, Watcher
 from recyclenet.training.run_folder import Row
@@ -72,9 +72,8 @@ def _side_by_side(runs: Sequence[Run], out: Path, jobs: int, device: str, on_don
     threads = max(1, torch.get_num_threads() // jobs)
     waiting, running = list(runs), dict[Future[RunResult | None], tuple[Run, str]]()
     stopped, failure = False, None
-    # Processes that start anew: forked ones would inherit the locks of this one's threads.
-    context = multiprocessing.get_context("spawn")
-    with StopRequest() as stop, _workers(jobs, context) as pool:
+    # No signal is ignored: a run that gets one keeps its step and its checkpoint.
+    with StopRequest() as stop, process_pool(jobs, patience_s=_PATIENCE_S) as pool:
         while running or (waiting and not stopped):
             while waiting and free and not stopped:
                 run, place = waiting.pop(0), free.pop()
@@ -101,27 +100,6 @@ def _side_by_side(runs: Sequence[Run], out: Path, jobs: int, device: str, on_don
     return not stopped
 
 
-@contextmanager
-def _workers(jobs: int, context: SpawnContext) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose end is sure to come: to be left when nothing is running any more.
-
-    A process that a signal ended while it waited for work can leave the pool's queue locked. The others would wait for
-    it without end, and the pool for them.
-    """
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(jobs, mp_context=context)
-    try:
-        yield pool
-    finally:
-        children = set(multiprocessing.active_children()) - others
-        pool.shutdown(wait=False)
-        for child in children:
-            child.join(_PATIENCE_S)
-            if child.is_alive():
-                child.kill()
-        pool.shutdown()
-
-
 def _result_or_stop(future: Future[RunResult | None], stop: StopRequest) -> RunResult | None:
     try:
         return future.result()
@@ -130,9 +108,7 @@ def _result_or_stop(future: Future[RunResult | None], stop: StopRequest) -> RunR
     except BrokenProcessPool as error:
         if stop.signal_number is not None:
             return None
-        raise RecycleNetError(
-            "its process ended before it was done, perhaps for want of memory: go on with fewer --jobs"
-        ) from error
+        raise RecycleNetError(f"{ENDED_EARLY}: go on with fewer --jobs") from error
 
 
 def _perform_elsewhere(run: Run, out: Path, device: str, threads: int) -> RunResult | None:
