@@ -13,6 +13,14 @@ def test_tables_come_as_they_are(tmp_path):
     assert read_toml(tmp_path / "a.toml", "it") == {"bins": {"paper": {"name": "café", "weights": [1.5, 2]}}}
 
 
+def test_a_mark_at_the_beginning_is_passed_over(tmp_path):
+    (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbfa = 1\r\n")
+    assert read_toml(tmp_path / "a.toml", "it") == {"a": 1}
+    (tmp_path / "a.toml").write_bytes(b"a = 1\n\xef\xbb\xbfb = 2")
+    with pytest.raises(RecycleNetError, match="Invalid statement"):
+        read_toml(tmp_path / "a.toml", "it")
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

@@ -24,7 +24,7 @@ def read_toml(source: Traversable | Path, what: str) -> dict[str, Any]:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ValueError(f"more than {MAX_BYTES // 1024} KiB, which no such file needs")
-        return parse_toml(data.decode())
+        return parse_toml(data.decode("utf-8-sig"))  # some editors of Windows begin a file with a mark
     except (OSError, ValueError) as error:
         raise RecycleNetError(f"{what} cannot be read: {error}") from error
 

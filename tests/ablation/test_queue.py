@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import signal
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
@@ -42,8 +44,8 @@ def perform(runs, out, jobs=1):
     def on_done(run, result):
         results[run.key] = result
 
-    complete = run_queue(runs, out, jobs=jobs, device="cpu", watcher=QUIET, on_done=on_done)
-    return complete, results
+    stopped_by = run_queue(runs, out, jobs=jobs, device="cpu", watcher=QUIET, on_done=on_done)
+    return stopped_by, results
 
 
 def without_time(results):
@@ -51,8 +53,8 @@ def without_time(results):
 
 
 def test_every_run_is_measured_on_test_by_the_epoch_chosen_on_val(runs, tmp_path):
-    complete, results = perform(runs, tmp_path)
-    assert complete
+    stopped_by, results = perform(runs, tmp_path)
+    assert stopped_by is None
     assert list(results) == [run.key for run in runs]
     folder = open_photo_folder(runs[0].base.data)
     for run in runs:
@@ -71,24 +73,24 @@ def test_a_stopped_queue_goes_on_as_if_never_stopped(runs, tmp_path, monkeypatch
     _, whole = perform(runs, tmp_path / "whole")
     looks = iter([10_000, 2])  # the second run is stopped at its third step
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "StopRequest", lambda: StopAfter(next(looks)))
-        complete, first = perform(runs, tmp_path / "stopped")
-    assert not complete
+        patch.setattr(loop, "StopRequest", lambda: StopAfter(next(looks), signal.SIGTERM))
+        stopped_by, first = perform(runs, tmp_path / "stopped")
+    assert stopped_by == signal.SIGTERM
     assert list(first) == [runs[0].key]
     kept = result_file(tmp_path / "stopped", runs[0]).stat().st_mtime_ns
     fingerprint = open_photo_folder(runs[0].base.data).fingerprint()
     waiting = [run for run in runs if finished(tmp_path / "stopped", run, fingerprint) is None]
     assert waiting == runs[1:]
-    complete, rest = perform(waiting, tmp_path / "stopped")
-    assert complete
+    stopped_by, rest = perform(waiting, tmp_path / "stopped")
+    assert stopped_by is None
     assert without_time(first | rest) == without_time(whole)
     assert result_file(tmp_path / "stopped", runs[0]).stat().st_mtime_ns == kept
 
 
 def test_side_by_side_gives_the_same_as_in_turn(runs, tmp_path):
     _, in_turn = perform(runs[:2], tmp_path / "in-turn")
-    complete, side_by_side = perform(runs[:2], tmp_path / "side-by-side", jobs=2)
-    assert complete
+    stopped_by, side_by_side = perform(runs[:2], tmp_path / "side-by-side", jobs=2)
+    assert stopped_by is None
     assert without_time(side_by_side) == without_time(in_turn)
 
 
@@ -133,8 +135,17 @@ def test_a_worker_that_is_killed_is_no_stop_of_the_users():
     with pytest.raises(RecycleNetError, match="want of memory: go on with fewer --jobs"):
         queue._result_or_stop(Broken(), StopRequest())
     stopped = StopRequest()
-    stopped.signal_number = 15
-    assert queue._result_or_stop(Broken(), stopped) is None
+    stopped.signal_number = signal.SIGTERM
+    assert queue._result_or_stop(Broken(), stopped) == signal.SIGTERM
+
+
+def test_the_signal_that_counts_is_the_one_that_the_queue_got():
+    """Runs in other processes are asked to stop by SIGTERM whatever that was."""
+    ended, stop = Future(), StopRequest()
+    ended.set_result(signal.SIGTERM)
+    assert queue._result_or_stop(ended, stop) == signal.SIGTERM
+    stop.signal_number = signal.SIGINT
+    assert queue._result_or_stop(ended, stop) == signal.SIGINT
 
 
 def test_a_run_that_fails_is_named(runs, tmp_path, monkeypatch):

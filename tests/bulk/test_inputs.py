@@ -119,6 +119,19 @@ def test_a_list(photos, tmp_path):
         list(listed_items(tmp_path / "none.txt"))
 
 
+def test_the_mark_that_begins_a_list_is_no_part_of_a_name(tmp_path):
+    listed = tmp_path / "list.txt"
+    listed.write_bytes(b"\xef\xbb\xbfa.jpg\r\ncaf\xe9.jpg\r\n")
+    assert [item.name for item in listed_items(listed)] == ["a.jpg", "caf\udce9.jpg"]
+
+
+def test_where_a_name_is_found():
+    assert Item("a/b.jpg").found_from("/x") == Item("/x/a/b.jpg")
+    assert Item("b.jpg", "1.tar", 512, 7).found_from("/x") == Item("b.jpg", "/x/1.tar", 512, 7)
+    for item in (Item("/a.jpg"), Item("s3://x/a.jpg"), Item("a.jpg", "/1.tar"), Item("a.jpg", "s3://x/1.tar")):
+        assert item.found_from("/x") == item
+
+
 def test_what_is_listed_comes_back_a_part_at_a_time(tmp_path):
     items = [
         Item("a.jpg"),
@@ -128,7 +141,7 @@ def test_what_is_listed_comes_back_a_part_at_a_time(tmp_path):
         Item("last.jpg"),
     ]
     told = []
-    total, digest = write_listing(tmp_path / "l.parquet", iter(items), 2, told.append)
+    total, digest = write_listing(tmp_path / "l.parquet", iter(items), 2, "/caf\udce9", told.append)
     assert (total, told) == (5, [2, 4, 5])
     lines = "".join(f"{tuple(item)!r}\n" for item in items)
     assert digest == hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
@@ -136,9 +149,10 @@ def test_what_is_listed_comes_back_a_part_at_a_time(tmp_path):
     parts = [listing.part(number) for number in (2, 0, 1)]
     assert [(part.number, part.first) for part in parts] == [(2, 4), (0, 0), (1, 2)]
     assert parts[1].items + parts[2].items + parts[0].items == items
+    assert {part.folder for part in parts} == {"/caf\udce9"}
     (tmp_path / "l.parquet").write_bytes(b"PAR1")
     with pytest.raises(RecycleNetError, match="missing or damaged"):
         Listing(tmp_path / "l.parquet", 2).part(0)
     with pytest.raises(RecycleNetError, match="no photos"):
-        write_listing(tmp_path / "m.parquet", [], 2)
+        write_listing(tmp_path / "m.parquet", [], 2, "/")
     assert not (tmp_path / "m.parquet").exists()

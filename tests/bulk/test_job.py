@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import fsspec
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 
 from recyclenet.bulk.engine import Answered
-from recyclenet.bulk.job import run_job
+from recyclenet.bulk.job import LISTING_FILE, run_job
 from recyclenet.bulk.local import LocalEngine
 from recyclenet.bulk.work import Worker
 from recyclenet.data.folder import find_photos
@@ -117,6 +118,49 @@ def test_photos_that_come_later_are_not_part_of_the_job(photos, work, tmp_path, 
     assert (report.done, report.unreadable) == (11, 2)
     (gone,) = [row for row in answers(tmp_path / "out") if row["path"] == str(photos / "paper.png")]
     assert gone["error"] == "no such file"
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Goes to another folder when called."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return lambda: monkeypatch.chdir(tmp_path / "elsewhere")
+
+
+def test_relative_names_are_found_from_where_the_job_began(photos, work, tmp_path, elsewhere):
+    with tarfile.open("s.tar", "w") as tar:
+        tar.add(photos / "glass", "glass")
+    (tmp_path / "list.txt").write_text("photos/paper.png\ns.tar\nphotos/glass/\n")
+    job = {"work": work, "part_size": 3, "list_file": tmp_path / "list.txt"}
+    run_job(["photos/metal"], tmp_path / "out", engine=Here(1, interrupt), **job)
+    elsewhere()
+    report = run_job([str(photos / "metal")], tmp_path / "out", engine=LocalEngine(1), **job)
+    assert (report.done, report.unreadable) == (11, 1)
+    rows = answers(tmp_path / "out")
+    assert [row["path"] for row in rows if row["error"]] == ["photos/metal/broken.jpg"]
+    assert [row["path"] for row in rows[4:]] == [
+        "photos/paper.png",
+        *(f"tar://glass/{number}.jpg::s.tar" for number in range(3)),
+        *(f"photos/glass/{number}.jpg" for number in range(3)),
+    ]
+
+
+def without_folder(out):
+    """The listing as an earlier version wrote it."""
+    listing = pq.read_table(out / LISTING_FILE).replace_schema_metadata(None)
+    pq.write_table(listing, out / LISTING_FILE, row_group_size=4)
+
+
+def test_a_job_of_an_earlier_version_goes_on_unless_its_names_are_relative(photos, work, tmp_path, elsewhere):
+    run_job(["photos"], tmp_path / "relative", work, Here(1, interrupt), part_size=4)
+    run_job([str(photos)], tmp_path / "absolute", work, Here(1, interrupt), part_size=4)
+    without_folder(tmp_path / "relative")
+    without_folder(tmp_path / "absolute")
+    elsewhere()
+    with pytest.raises(RecycleNetError, match=r"names photos/\S+, but not the folder.* Begin again with another --out"):
+        run_job([str(photos)], tmp_path / "relative", work, Here(), part_size=4)
+    assert run_job([str(photos)], tmp_path / "absolute", work, Here(), part_size=4).unreadable == 1
 
 
 def test_another_job_in_the_folder_is_refused_with_the_difference(photos, work, tmp_path):

@@ -123,6 +123,25 @@ def test_no_more_bytes_than_allowed_are_held():
     assert 40 < most <= 50
 
 
+def test_photos_of_unknown_size_count_once_they_are_read():
+    """As those of a list of URLs: only what the readers have in hand at that moment comes on top."""
+    items = [Item(f"memory://{number}.jpg") for number in range(100)]
+    begun, together = [], threading.Barrier(16)
+
+    def read(item):
+        begun.append(item)
+        if len(begun) <= 16:
+            together.wait(5)  # all readers have one in hand
+        return bytes(60)
+
+    arriving = read_ahead(items, max_bytes=50, read=read)
+    places = [next(arriving)[0]]
+    time.sleep(0.2)
+    assert len(begun) == 16
+    places += [place for place, _ in arriving]
+    assert sorted(places) == list(range(100))
+
+
 def test_a_bug_in_reading_is_not_waited_for():
     def read(item):
         raise KeyError(item.path)

@@ -52,6 +52,14 @@ def test_table_files_and_going_on(arguments, run, tmp_path, monkeypatch):
     assert [line["published"] for line in table["tables"][0]["lines"]] == [None] * 3, "not TrashNet"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_exit_code_names_the_signal(arguments, run, monkeypatch, number):
+    monkeypatch.setattr(queue, "perform", lambda *_: int(number))
+    code, _, err = run(*arguments)
+    assert code == 128 + number
+    assert "stopped; every finished run is kept. Go on with:" in err
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

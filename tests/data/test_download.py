@@ -211,6 +211,35 @@ def test_a_part_that_the_server_finds_too_long_is_removed(server: Server, target
     assert not part_of(target).exists()
 
 
+def unsatisfiable(content_range: str) -> Answer:
+    return lambda handler: handler.send(416, b"", Content_Length=0, Content_Range=content_range)
+
+
+def test_a_part_that_is_the_whole_is_taken(server: Server, target: Path) -> None:
+    """Killed between the last byte and the renaming."""
+    server.answer = unsatisfiable(f"bytes */{len(CONTENT)}")
+    part_of(target, CONTENT)
+    assert download(server.url, target, max_bytes=LIMIT) == target
+    assert target.read_bytes() == CONTENT
+    assert not part_of(target).exists()
+    assert server.ranges == [f"bytes={len(CONTENT)}-"]
+
+
+def test_a_whole_part_counts_towards_the_limit(server: Server, target: Path) -> None:
+    server.answer = unsatisfiable(f"bytes */{len(CONTENT)}")
+    part_of(target, CONTENT)
+    fails(server, target, "is larger than the 650000 bytes", max_bytes=650_000)
+    assert not part_of(target).exists()
+
+
+@pytest.mark.parametrize("content_range", [f"bytes */{len(CONTENT) - 1}", "bytes */*", "bytes 0-1/700000", "", "*/"])
+def test_a_part_of_another_length_than_the_file_is_removed(server: Server, target: Path, content_range: str) -> None:
+    server.answer = unsatisfiable(content_range)
+    part_of(target, CONTENT)
+    fails(server, target, "the partial download was of no use and is removed; run it again")
+    assert not part_of(target).exists()
+
+
 def test_no_range_asked_for_and_none_satisfiable(server: Server, target: Path) -> None:
     server.answer = status(416)
     fails(server, target, "416|run it again")

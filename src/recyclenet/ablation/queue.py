@@ -1,12 +1,12 @@
 """All runs of an ablation in turn or side by side; each finished run is kept, and a stopped queue goes on."""
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.context import SpawnContext
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from recyclenet.ablation.results import RunResult
 from recyclenet.ablation.run import Run, features_folder, perform
 from recyclenet.data.features import FeatureCache
 from recyclenet.errors import RecycleNetError
+from recyclenet.process_pool import ENDED_EARLY, process_pool
 from recyclenet.training.interrupt import StopRequest
 from recyclenet.training.progress import Step, Watcher
 from recyclenet.training.run_folder import Row
@@ -41,8 +42,8 @@ class _Silent:
         """Nothing."""
 
 
-def run_queue(runs: Sequence[Run], out: Path, *, jobs: int, device: str, watcher: Watcher, on_done: Done) -> bool:
-    """Performs runs in their order; false if a stop was asked for before the end.
+def run_queue(runs: Sequence[Run], out: Path, *, jobs: int, device: str, watcher: Watcher, on_done: Done) -> int | None:
+    """Performs runs in their order.
 
     Args:
         runs: those that are not finished yet.
@@ -52,6 +53,9 @@ def run_queue(runs: Sequence[Run], out: Path, *, jobs: int, device: str, watcher
         watcher: told of what happens in a run, with one job.
         on_done: told of each result.
 
+    Returns:
+        The signal by which a stop was asked for before the end, or None.
+
     Raises:
         RecycleNetError: a run cannot be done; those before it are kept.
     """
@@ -59,22 +63,21 @@ def run_queue(runs: Sequence[Run], out: Path, *, jobs: int, device: str, watcher
         return _side_by_side(runs, out, jobs, device, on_done)
     for number, run in enumerate(runs):
         result = _named(run, lambda run=run: perform(run, out, device, watcher))  # type: ignore[misc]
-        if result is None:
-            return False
+        if isinstance(result, int):
+            return result
         on_done(run, result)
         _forget_features(run, runs[number + 1 :], out)
-    return True
+    return None
 
 
-def _side_by_side(runs: Sequence[Run], out: Path, jobs: int, device: str, on_done: Done) -> bool:
+def _side_by_side(runs: Sequence[Run], out: Path, jobs: int, device: str, on_done: Done) -> int | None:
     gpus = torch.cuda.device_count() if device == "auto" else 0
     free = [f"cuda:{slot % gpus}" if gpus else device for slot in range(jobs)]
     threads = max(1, torch.get_num_threads() // jobs)
-    waiting, running = list(runs), dict[Future[RunResult | None], tuple[Run, str]]()
-    stopped, failure = False, None
-    # Processes that start anew: forked ones would inherit the locks of this one's threads.
-    context = multiprocessing.get_context("spawn")
-    with StopRequest() as stop, _workers(jobs, context) as pool:
+    waiting, running = list(runs), dict[Future[RunResult | int], tuple[Run, str]]()
+    stopped, stopped_by, failure = False, None, None
+    # No signal is ignored: a run that gets one keeps its step and its checkpoint.
+    with StopRequest() as stop, process_pool(jobs, patience_s=_PATIENCE_S) as pool:
         while running or (waiting and not stopped):
             while waiting and free and not stopped:
                 run, place = waiting.pop(0), free.pop()
@@ -87,60 +90,39 @@ def _side_by_side(runs: Sequence[Run], out: Path, jobs: int, device: str, on_don
                 except RecycleNetError as error:
                     failure = failure or error
                     continue
-                if result is None:
-                    stopped = True
+                if isinstance(result, int):
+                    stopped, stopped_by = True, result
                 else:
                     on_done(run, result)
                     _forget_features(run, [*(run for run, _ in running.values()), *waiting], out)
             if (stop.signal_number is not None or failure is not None) and not stopped:
-                stopped = True
+                stopped, stopped_by = True, stop.signal_number
                 for child in multiprocessing.active_children():
                     child.terminate()  # a request: the run keeps its step and its checkpoint
     if failure is not None:
         raise failure
-    return not stopped
+    return stopped_by
 
 
-@contextmanager
-def _workers(jobs: int, context: SpawnContext) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose end is sure to come: to be left when nothing is running any more.
-
-    A process that a signal ended while it waited for work can leave the pool's queue locked. The others would wait for
-    it without end, and the pool for them.
-    """
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(jobs, mp_context=context)
+def _result_or_stop(future: Future[RunResult | int], stop: StopRequest) -> RunResult | int:
     try:
-        yield pool
-    finally:
-        children = set(multiprocessing.active_children()) - others
-        pool.shutdown(wait=False)
-        for child in children:
-            child.join(_PATIENCE_S)
-            if child.is_alive():
-                child.kill()
-        pool.shutdown()
-
-
-def _result_or_stop(future: Future[RunResult | None], stop: StopRequest) -> RunResult | None:
-    try:
-        return future.result()
+        result = future.result()
     except KeyboardInterrupt:  # between two runs a stop ends the process itself
-        return None
+        result = signal.SIGINT
     except BrokenProcessPool as error:
-        if stop.signal_number is not None:
-            return None
-        raise RecycleNetError(
-            "its process ended before it was done, perhaps for want of memory: go on with fewer --jobs"
-        ) from error
+        if stop.signal_number is None:
+            raise RecycleNetError(f"{ENDED_EARLY}: go on with fewer --jobs") from error
+        return stop.signal_number
+    # The signal that a run was stopped by may be no more than this process's way of passing on another one.
+    return result if isinstance(result, RunResult) else stop.signal_number or result
 
 
-def _perform_elsewhere(run: Run, out: Path, device: str, threads: int) -> RunResult | None:
+def _perform_elsewhere(run: Run, out: Path, device: str, threads: int) -> RunResult | int:
     torch.set_num_threads(threads)
     return perform(run, out, device, _Silent())
 
 
-def _named(run: Run, work: Callable[[], RunResult | None]) -> RunResult | None:
+def _named(run: Run, work: Callable[[], RunResult | int]) -> RunResult | int:
     try:
         return work()
     except RecycleNetError as error:

@@ -62,8 +62,11 @@ def finished(out: Path, run: Run, fingerprint: str) -> RunResult | None:
     return result
 
 
-def perform(run: Run, out: Path, device: str, watcher: Watcher) -> RunResult | None:
-    """Trains and measures one run; None if a stop was asked for (then calling again goes on).
+def perform(run: Run, out: Path, device: str, watcher: Watcher) -> RunResult | int:
+    """Trains and measures one run.
+
+    Returns:
+        What it measured, or the signal by which a stop was asked for (then calling again goes on).
 
     Raises:
         RecycleNetError: as `train` and `evaluate`.
@@ -78,8 +81,10 @@ def perform(run: Run, out: Path, device: str, watcher: Watcher) -> RunResult | N
         resume=files.config_file.exists(),
         features=features_folder(out, run) if run.config.recipe.caches_features else None,
     )
-    if trained.stopped_by is not None or trained.best is None:
-        return None
+    if trained.stopped_by is not None:
+        return trained.stopped_by
+    if trained.best is None:
+        raise AssertionError("a run that was not stopped has an epoch")
     result = RunResult(
         variant=run.variant.key,
         seed=run.seed,

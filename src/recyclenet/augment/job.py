@@ -1,6 +1,5 @@
 """A plan carried out: every photo read once, all its copies written, by as many processes as there are cores."""
 
-import multiprocessing
 import shutil
 import signal
 from collections import deque
@@ -21,6 +20,7 @@ from recyclenet.augment.plan import Copy, Plan, PlannedPhoto, write_plan_splits
 from recyclenet.errors import PhotoError, RecycleNetError, first_line
 from recyclenet.machine import usable_cores
 from recyclenet.photo import load_photo
+from recyclenet.process_pool import ENDED_EARLY, process_pool
 from recyclenet.training.interrupt import StopRequest
 
 JPEG_QUALITY = 95
@@ -79,8 +79,7 @@ def run_plan(
         except BrokenProcessPool as error:
             if stop.signal_number is None:  # else the signal reached the processes, too
                 raise RecycleNetError(
-                    f"a process ended before its work was done, perhaps for want of memory; {len(made)} photos are "
-                    "done: run it again to go on, with fewer --workers"
+                    f"{ENDED_EARLY}; {len(made)} photos are done: run it again to go on, with fewer --workers"
                 ) from error
     paths = {path for result in made for path in result.paths}
     if stop.signal_number is None:
@@ -155,13 +154,9 @@ def _results(
     if processes <= 1:
         yield map(work, photos)
         return
-    # A fresh interpreter each: a fork would carry the threads of the progress bar, or their locks, along.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_start_process)
-    try:
+    # A terminal's Ctrl-C reaches the whole group; the main process handles it, and these end when it does.
+    with process_pool(processes, ignored=(signal.SIGINT,)) as pool:
         yield _in_order(pool, work, photos, ahead=4 * processes)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _in_order(
@@ -174,8 +169,3 @@ def _in_order(
             yield pending.popleft().result()
     while pending:
         yield pending.popleft().result()
-
-
-def _start_process() -> None:
-    # A terminal's Ctrl-C reaches the whole group; the main process handles it, and these end when it does.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

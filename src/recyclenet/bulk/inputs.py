@@ -42,7 +42,7 @@ def listed_items(file: Path) -> Iterator[Item]:
     """
     found = False
     try:
-        with open(file, encoding="utf-8", errors="surrogateescape") as lines:
+        with open(file, encoding="utf-8-sig", errors="surrogateescape") as lines:
             for line in lines:
                 if name := line.rstrip("\r\n"):
                     found = True

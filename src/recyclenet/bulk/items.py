@@ -1,5 +1,6 @@
 """One photo to answer: a file, an object behind a URL, or a member of a tar shard."""
 
+import os
 import re
 from typing import NamedTuple
 
@@ -30,13 +31,35 @@ class Item(NamedTuple):
             return self.path
         return f"tar://{self.path}::{self.container}" if self.path else self.container
 
+    @property
+    def is_relative(self) -> bool:
+        """Whether the file that holds its bytes depends on a folder to be found."""
+        place = self.path if self.container is None else self.container
+        return not is_url(place) and not os.path.isabs(place)  # noqa: PTH117 (names of any kind)
+
+    def found_from(self, folder: str) -> "Item":
+        """The same photo, to be read by a process in any folder; its `name` may be another."""
+        if not self.is_relative:
+            return self
+        if self.container is None:
+            return self._replace(path=os.path.join(folder, self.path))
+        return self._replace(container=os.path.join(folder, self.container))
+
 
 class Part(NamedTuple):
-    """Photos that are answered by one process and committed together; the first of them is number `first` of all."""
+    """Photos that are answered by one process and committed together.
+
+    Attributes:
+        number: of the part.
+        first: the number of its first photo among all.
+        items: named as the person named them.
+        folder: from which relative names are found, an absolute path.
+    """
 
     number: int
     first: int
     items: list[Item]
+    folder: str
 
 
 def is_url(name: str) -> bool:

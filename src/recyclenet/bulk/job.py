@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -105,8 +106,9 @@ def run_job(
 ) -> JobReport:
     """Begins a job in `out`, or goes on with the one that is there; what is committed is never done again.
 
-    Photos are listed when the job begins, and never again: those added later are not part of it. Ctrl-C and SIGTERM
-    end it when the parts in progress are committed. After a kill these alone are done again.
+    Photos are listed when the job begins, and never again: those added later are not part of it. Relative
+    names are found from the folder in which the job began, wherever it goes on. Ctrl-C and SIGTERM end it when the
+    parts in progress are committed. After a kill these alone are done again.
 
     Raises:
         RecycleNetError: another job is in `out`, or another process; the photos cannot be listed, a part is damaged,
@@ -207,7 +209,7 @@ def _begin(out: Path, spec: JobSpec, items: Iterator[Item], stop: StopRequest, o
         stop.check()
         on_progress("listing", count, None)
 
-    total, digest = write_listing(out / LISTING_FILE, items, spec.part_size, progress)
+    total, digest = write_listing(out / LISTING_FILE, items, spec.part_size, os.getcwd(), progress)
     job = _JobFile(spec, total, digest)
     # Last: a listing without this file is one that was not finished.
     write_text(out / JOB_FILE, json.dumps(asdict(job), indent=2) + "\n")

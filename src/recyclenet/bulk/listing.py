@@ -1,6 +1,7 @@
 """All items of a job in one Parquet file, a row group a part: written once, then read a part at a time."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
@@ -23,12 +24,20 @@ _SCHEMA = pa.schema(
         pa.field("error", pa.string()),
     ]
 )
+_FOLDER_KEY = b"recyclenet.folder"
 
 
 def write_listing(
-    path: Path, items: Iterable[Item], part_size: int, on_progress: Callable[[int], None] | None = None
+    path: Path, items: Iterable[Item], part_size: int, folder: str, on_progress: Callable[[int], None] | None = None
 ) -> tuple[int, str]:
     """Writes the items as they come, `part_size` a row group; holds one part at a time.
+
+    Args:
+        path: of the listing.
+        items: named as the person named them.
+        part_size: photos a part.
+        folder: from which their relative names are found, an absolute path.
+        on_progress: told how many are written.
 
     Returns:
         How many there are, and the SHA-256 over all of them in their order.
@@ -41,7 +50,11 @@ def write_listing(
     with (
         replace_file(path) as temporary,
         pq.ParquetWriter(
-            temporary, _SCHEMA, compression="zstd", use_dictionary=["container"], column_encoding=encoding
+            temporary,
+            _SCHEMA.with_metadata({_FOLDER_KEY: os.fsencode(folder)}),
+            compression="zstd",
+            use_dictionary=["container"],
+            column_encoding=encoding,
         ) as writer,
     ):
         remaining = iter(items)
@@ -69,7 +82,7 @@ class Listing:
         """The items of one part.
 
         Raises:
-            RecycleNetError: the file is missing or damaged.
+            RecycleNetError: the file is missing or damaged, or does not say where its relative names are found.
         """
         try:
             if self._file is None:  # here, so that a Listing can be handed to another process
@@ -77,7 +90,15 @@ class Listing:
             rows = self._file.read_row_group(number).to_pylist()
         except (OSError, pa.ArrowException) as error:
             raise RecycleNetError(f"{self._path} is missing or damaged: begin again with another --out") from error
-        return Part(number, number * self._part_size, [_from_row(row) for row in rows])
+        items = [_from_row(row) for row in rows]
+        folder = (self._file.schema_arrow.metadata or {}).get(_FOLDER_KEY)
+        # Once a listing had no folder: its names were looked for wherever the job happened to go on.
+        if folder is None and (relative := next((item for item in items if item.is_relative), None)):
+            raise RecycleNetError(
+                f"{self._path} names {relative.name}, but not the folder from which it is found: it is of an earlier "
+                "version. Begin again with another --out"
+            )
+        return Part(number, number * self._part_size, items, os.fsdecode(folder or b""))
 
 
 def _to_row(item: Item) -> dict[str, Any]:

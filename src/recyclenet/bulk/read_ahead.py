@@ -9,7 +9,10 @@ from recyclenet.bulk.read import item_size, read_item
 from recyclenet.errors import PhotoError
 
 MAX_BYTES_AHEAD = 64 * 2**20
-"""Bytes of photos that are read but not answered, in one process; one larger photo alone is let through."""
+"""Bytes of photos that are read but not answered, in one process; one larger photo alone is let through.
+
+Photos of unknown size count from when they are read: those that the readers have in hand just then come on top.
+"""
 
 _LOCAL_READERS, _REMOTE_READERS = 2, 16  # a disk answers at once, a store after some 20 milliseconds
 
@@ -41,7 +44,10 @@ def read_ahead(
                 claimed = size(items[place])
                 if not budget.take(claimed):
                     return
-                arrived.put((place, read(items[place]), claimed))
+                data = read(items[place])
+                budget.add(len(data) - claimed)
+                claimed = max(claimed, len(data))
+                arrived.put((place, data, claimed))
             except BaseException as error:  # a bug must not leave the reader's caller waiting
                 arrived.put((place, error, claimed))
 
@@ -72,6 +78,11 @@ class _Budget:
             self._changed.wait_for(lambda: not self._open or not self._taken or self._taken + amount <= self._most)
             self._taken += amount
             return self._open
+
+    def add(self, amount: int) -> None:
+        """Counts bytes that turned out to be there, if any: waiting would not make them fewer. `take` waits instead."""
+        with self._changed:
+            self._taken += max(0, amount)
 
     def give(self, amount: int) -> None:
         with self._changed:

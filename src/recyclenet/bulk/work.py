@@ -33,7 +33,7 @@ class Worker:
     def answer(self, part: Part) -> pa.Table:
         """One row an item, in the items' order, with `answer_schema`; what cannot be read is a row with an error."""
         rows: list[dict[str, Any]] = [{} for _ in part.items]
-        for place, data in read_ahead(part.items):
+        for place, data in read_ahead([item.found_from(part.folder) for item in part.items]):
             name = part.items[place].name
             if isinstance(data, PhotoError):
                 answer = Answer(name, None, data.reason)

@@ -144,16 +144,16 @@ def ablate(
             progress.finished(run, result)
             write()
 
-        complete = run_queue(waiting, out, jobs=jobs, device=device, watcher=progress, on_done=on_done)
+        stopped_by = run_queue(waiting, out, jobs=jobs, device=device, watcher=progress, on_done=on_done)
     facts, filled, paths = write()
     if as_json:
         typer.echo(json.dumps({"suite": suite, **facts, "tables": to_json(filled)}))
     else:
         _print(filled)
     typer.echo(f"written: {', '.join(str(path) for path in paths)}", err=as_json)
-    if not complete:
+    if stopped_by is not None:
         note(f"stopped; every finished run is kept. Go on with:\n  {shlex.join(['recyclenet', *sys.argv[1:]])}")
-        raise typer.Exit(130)
+        raise typer.Exit(128 + stopped_by)
 
 
 def _tables(

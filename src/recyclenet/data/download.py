@@ -55,11 +55,13 @@ def download(
                 done = _copy(response, file, done, max_bytes, timeout_s, lambda so_far: told(so_far, total))
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            reason = str(error.reason).partition("\n")[0]
+            raise RecycleNetError(f"{url}: the server answered {error.code} {reason}") from error
+        if not done or error.headers.get("Content-Range") != f"bytes */{done}":
             part.unlink(missing_ok=True)  # longer than the file itself: not a beginning of it
             raise RecycleNetError(f"{url}: the partial download was of no use and is removed; run it again") from error
-        reason = str(error.reason).partition("\n")[0]
-        raise RecycleNetError(f"{url}: the server answered {error.code} {reason}") from error
+        total = done  # all of it had arrived when an earlier try was killed
     except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: sent on to what is no address
         reason = str(getattr(error, "reason", None) or error)
         raise RecycleNetError(
