@@ -46,6 +46,15 @@ def test_under_more_load_than_it_takes_there_are_only_503_and_memory_stays_flat(
     assert memory["after"] - memory["before"] < 16 * 1024
 
 
+def test_a_server_for_this_machine_alone_goes_by_no_other_name(server):
+    ready(server)
+    for host, status in (("evil.example", 403), ("192.168.1.20", 403), (f"localhost:{server.port}", 200)):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+        connection.request("GET", "/v1/model", headers={"Host": host})
+        assert connection.getresponse().status == status
+        connection.close()
+
+
 def test_no_torch_in_the_process(server):
     ready(server)
     with open(f"/proc/{server.process.pid}/maps") as maps:
@@ -226,6 +235,7 @@ def test_a_port_that_is_taken(run):
         (["--workers", 0], "workers must lie between"),
         (["--max-mib", 0], "most bytes"),
         (["--max-seconds", "nan"], "most seconds"),
+        (["--allowed-host", "http://bins.example.org"], "--allowed-host takes a name"),
         (["--api-key", ""], "API key"),
         (["--api-key", "schlüssel"], "API key"),
         (["--port", 0, "--model", "none.onnx"], "no model at none.onnx"),

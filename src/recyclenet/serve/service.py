@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from recyclenet.errors import PhotoError
 from recyclenet.serve.answer import Answerer
 from recyclenet.serve.feedback import FeedbackStore
+from recyclenet.serve.hosts import Hosts
 from recyclenet.serve.intake import check_media_type, media_type, read_body, unpack
 from recyclenet.serve.limits import Limits
 from recyclenet.serve.metrics import Metrics
@@ -30,12 +31,14 @@ class Service:
     Attributes:
         answerer: model and rules.
         limits: what it takes on.
+        hosts: the names that requests may call it by.
         api_key: what requests must bring; None: nothing.
         feedback: where corrected photos go; None: nowhere.
     """
 
     answerer: Answerer
     limits: Limits
+    hosts: Hosts
     api_key: str | None = None
     feedback: FeedbackStore | None = None
     metrics: Metrics = field(default_factory=Metrics)
