@@ -16,9 +16,12 @@ from recyclenet.rules import default_rules
 from recyclenet.serve.answer import Answerer
 from recyclenet.serve.app import build_app
 from recyclenet.serve.feedback import FeedbackStore
+from recyclenet.serve.hosts import Hosts
 from recyclenet.serve.limits import Limits
 from recyclenet.serve.service import Service
 from tests.conftest import REPOSITORY
+
+NETWORK = Hosts(is_private=False)
 
 
 @pytest.fixture(scope="session")
@@ -36,11 +39,11 @@ def make_client(predictor):
     """A client of a service with these limits; closed, and the service with it, when the test ends."""
     clients = []
 
-    def make_client(*, api_key=None, feedback=None, model=None, **limits):
+    def make_client(*, api_key=None, feedback=None, model=None, hosts=NETWORK, **limits):
         limits = Limits(**limits)
         answerer = Answerer(model or predictor, default_rules(), limits.pixels)
         store = None if feedback is None else FeedbackStore(feedback, predictor.classes, limits.feedback_bytes)
-        service = Service(answerer, limits, api_key, store)
+        service = Service(answerer, limits, hosts, api_key, store)
         client = TestClient(build_app(service), raise_server_exceptions=False)
         client.service = service
         client.__enter__()

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from recyclenet.predictor import Predictor
+from recyclenet.serve.hosts import Hosts
 from recyclenet.serve.shell import SECURITY_HEADERS
 from tests.test_photo import HEIC
 
@@ -181,6 +182,19 @@ def test_the_key(make_client, photo):
 )
 def test_pages_of_other_sites_are_turned_away(client, headers, status):
     assert client.get("/v1/model", headers=headers).status_code == status
+
+
+def test_a_page_whose_name_points_here_since_a_moment_is_turned_away(make_client, tmp_path, photo):
+    client = make_client(hosts=Hosts(is_private=True), feedback=tmp_path)
+    rebound = {"Host": "evil.example:8000", "Origin": "http://evil.example:8000", **JPEG}
+    for headers in (rebound, {**rebound, "Sec-Fetch-Site": "same-origin"}):
+        detail = assert_problem(client.post("/v1/feedback?label=glass", content=photo, headers=headers), 403)
+        assert "the name evil.example;" in detail
+        assert "--allowed-host" in detail
+    assert list(tmp_path.iterdir()) == []
+    assert client.get("/healthz", headers=rebound).status_code == 200  # whoever restarts it may call it anything
+    own = {"Host": "localhost:8000", "Origin": "http://localhost:8000", "Sec-Fetch-Site": "same-origin", **JPEG}
+    assert client.post("/v1/feedback?label=glass", content=photo, headers=own).status_code == 201
 
 
 def test_metrics(client, photo):

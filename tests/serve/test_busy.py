@@ -7,7 +7,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from starlette.requests import Request
 
+from recyclenet.serve.intake import read_body
+from recyclenet.serve.problems import Problem
 from tests.serve.test_api import JPEG, assert_problem
 
 
@@ -77,20 +80,94 @@ def test_out_of_time(make_client, held, photo):
     wait_until(lambda: client.post("/v1/classify", content=photo, headers=JPEG).status_code == 200)
 
 
-def test_a_body_that_does_not_come(make_client):
-    app = make_client(seconds=0.2).app
-    sent = []
+SCOPE = {"type": "http", "method": "POST", "path": "/v1/classify", "query_string": b"", "headers": []}
+
+
+def send_in_part(client, data):
+    """A request of whose body this comes, and then nothing; gives a future to cancel, and what is answered."""
+    answer = []
+    pieces = [{"type": "http.request", "body": data, "more_body": True}]
 
     async def receive():
-        await asyncio.sleep(600)
+        return pieces.pop() if pieces else await asyncio.sleep(600)
 
     async def send(message):
-        sent.append(message)
+        answer.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/v1/classify", "query_string": b"", "headers": []}
-    asyncio.run(app(scope, receive, send))
-    assert sent[0]["status"] == 408
-    assert "0.2 s" in json.loads(sent[1]["body"])["detail"]
+    return client.portal.start_task_soon(client.app, SCOPE, receive, send), answer
+
+
+def test_a_body_that_does_not_come(make_client):
+    request, answer = send_in_part(make_client(seconds=0.2), b"")
+    request.result()
+    assert answer[0]["status"] == 408
+    assert "0.2 s" in json.loads(answer[1]["body"])["detail"]
+
+
+def test_bodies_that_only_drip_hold_no_place(make_client, photo):
+    client = make_client(workers=1, queue=0)
+    drips = [send_in_part(client, b"x")[0] for _ in range(20)]
+    wait_until(lambda: client.service.room.held == 20)
+    assert client.post("/v1/classify", content=photo, headers=JPEG).status_code == 200
+    for drip in drips:
+        drip.cancel()
+    wait_until(lambda: client.service.room.held == 0)
+
+
+def test_bodies_on_their_way_have_so_much_room_together(make_client, photo):
+    client = make_client(body_bytes=50_000, workers=1, queue=1)
+    halves = [send_in_part(client, bytes(45_000))[0] for _ in range(2)]
+    wait_until(lambda: client.service.room.held == 90_000)
+    response = client.post("/v1/classify", content=bytes(10_001), headers=JPEG)
+    assert_problem(response, 503)
+    assert int(response.headers["retry-after"]) >= 1
+    assert client.service.room.held == 90_000
+    for half in halves:
+        half.cancel()
+    wait_until(lambda: client.service.room.held == 0)
+    assert client.post("/v1/classify", content=photo, headers=JPEG).status_code == 200
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """Nothing is waited for: its clock jumps to whatever comes next."""
+
+    def __init__(self):
+        super().__init__()
+        self._now = 0.0
+        select = self._selector.select
+
+        def jump(timeout):
+            self._now += timeout or 0
+            return select(0)
+
+        self._selector.select = jump
+
+    def time(self):
+        return self._now
+
+
+@pytest.mark.parametrize(
+    ("count", "every_s", "seconds"),
+    [(10_000, 9.0, None), (2500, 2.0, None), (1, 1.0, 10), (9_999, 4.9, None), (9_999, 9.9, 10), (2000, 3.0, 10)],
+)
+def test_a_body_must_come_at_some_speed(count, every_s, seconds):
+    """10,000 bytes in 10 seconds; `seconds`: when it is given up."""
+    left = 20
+
+    async def receive():
+        nonlocal left
+        left -= 1
+        await asyncio.sleep(every_s)
+        return {"type": "http.request", "body": bytes(count), "more_body": left > 0}
+
+    async def read():
+        try:
+            return await read_body(Request(SCOPE, receive), 10**6, lambda count: None)
+        except Problem as problem:
+            return problem.status_code, round(asyncio.get_running_loop().time(), 3)
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        assert runner.run(read()) == (bytes(20 * count) if seconds is None else (408, seconds))
 
 
 def test_parallel_requests_get_their_own_answers(make_client, trashnet, predictor):

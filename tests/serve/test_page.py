@@ -1,6 +1,7 @@
 """The page as a person uses it, in a real Chromium; a picture of it goes to docs/ when RECYCLENET_SCREENSHOT is set."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -112,16 +113,84 @@ def test_the_live_camera(open_page):
     assert page.evaluate("document.querySelector('#video').srcObject") is None
 
 
+DOUBTFUL = {
+    "label": "plastic", "prob": 0.5, "set": ["plastic", "glass"], "unknown": 0.1, "state": "not sure",
+    "probs": {"glass": 0.4, "paper": 0.0, "cardboard": 0.0, "plastic": 0.5, "metal": 0.1, "trash": 0.0},
+    "verdict": "not sure: plastic or glass", "reason": "", "ms": 1.0,
+    "bin": {"key": None, "name": "ask", "colour": "#757575", "hint": "no rule"},
+    "pictures": {"view": "data:,", "heatmap": "data:,"},
+}  # fmt: skip
+
+HELD_CAMERA = """() => {
+  const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  const opened = new Promise((resolve) => { window.openCamera = resolve; });
+  window.streams = [];
+  window.liveStreams = () => window.streams.filter((stream) => stream.active).length;
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    await opened;
+    const stream = await real(wanted);
+    window.streams.push(stream);
+    return stream;
+  };
+}"""
+
+
+@pytest.mark.parametrize("clicks", [2, 3])
+def test_clicks_while_the_camera_starts_leave_it_as_the_button_says(open_page, clicks):
+    page = open_page(permissions=["camera"])
+    says(page, "#model", "glass")
+    page.evaluate(HELD_CAMERA)
+    for _ in range(clicks):
+        page.click("#camera")
+    page.evaluate("openCamera()")
+    asked = (clicks + 1) // 2
+    wait_until(page, f"streams.length >= {asked}")
+    on = clicks % 2
+    wait_until(page, f"liveStreams() === {on}")
+    page.wait_for_timeout(100)
+    assert page.evaluate("liveStreams()") == on
+    assert page.get_attribute("#camera", "aria-pressed") == ("true" if on else "false")
+    assert page.is_visible("#video") is bool(on)
+    if on:
+        page.click("#camera")
+        assert page.evaluate("liveStreams()") == 0
+
+
+def test_the_camera_off_and_on_again_asks_no_oftener(open_page):
+    page = open_page(permissions=["camera"])
+    says(page, "#model", "glass")
+    page.evaluate(
+        """(results) => {
+          window.asked = 0;
+          window.held = [];
+          window.fetch = () => new Promise((answer) => { window.asked += 1; window.held.push(answer); });
+          window.answerAll = () => window.held.splice(0).forEach((answer) => answer(Response.json({ results })));
+        }""",
+        [DOUBTFUL],
+    )
+    page.click("#camera")
+    wait_until(page, "asked === 1")
+    page.click("#camera")
+    page.click("#camera")
+    wait_until(page, "asked === 2")
+    page.evaluate("answerAll()")
+    wait_until(page, "asked >= 3")
+    page.wait_for_timeout(300)  # longer than the camera's pause: time for a second loop to ask, if there is one
+    assert page.evaluate("asked") == 3
+
+
+def wait_until(page, condition):
+    """As `says`, for what is no text."""
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, condition
+        page.wait_for_timeout(20)
+
+
 def test_states_of_doubt(open_page, bottle):
     """The page's words for what the server may answer; the server's own answers are tested without a browser."""
     page = open_page()
-    answer = {
-        "label": "plastic", "prob": 0.5, "set": ["plastic", "glass"], "unknown": 0.1, "state": "not sure",
-        "probs": {"glass": 0.4, "paper": 0.0, "cardboard": 0.0, "plastic": 0.5, "metal": 0.1, "trash": 0.0},
-        "verdict": "not sure: plastic or glass", "reason": "", "ms": 1.0,
-        "bin": {"key": None, "name": "ask", "colour": "#757575", "hint": "no rule"},
-        "pictures": {"view": "data:,", "heatmap": "data:,"},
-    }  # fmt: skip
+    answer = {**DOUBTFUL}
     page.route("**/v1/classify*", lambda route: route.fulfill(json={"results": [answer]}))
     upload(page, bottle)
     assert page.text_content("#verdict") == "Not sure: plastic or glass"

@@ -10,12 +10,14 @@ import sys
 import threading
 import time
 from importlib.util import find_spec
+from unittest.mock import Mock
 
 import pytest
 
-from recyclenet.serve.server import address_of, is_private, listen, make_server
+from recyclenet.serve.server import ImpatientH11, address_of, is_private, listen, make_server
 from tests.conftest import REPOSITORY
 from tests.serve.conftest import ServerProcess
+from tests.serve.test_busy import wait_until
 
 
 def ready(server):
@@ -42,6 +44,15 @@ def test_under_more_load_than_it_takes_there_are_only_503_and_memory_stays_flat(
     assert figures["ms"]["p50"] <= figures["ms"]["p95"] <= figures["ms"]["p99"]
     memory = figures["memory_kib"]
     assert memory["after"] - memory["before"] < 16 * 1024
+
+
+def test_a_server_for_this_machine_alone_goes_by_no_other_name(server):
+    ready(server)
+    for host, status in (("evil.example", 403), ("192.168.1.20", 403), (f"localhost:{server.port}", 200)):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+        connection.request("GET", "/v1/model", headers={"Host": host})
+        assert connection.getresponse().status == status
+        connection.close()
 
 
 def test_no_torch_in_the_process(server):
@@ -114,16 +125,20 @@ def test_what_the_description_promises_holds(server, tmp_path):
 
 @pytest.fixture
 def thread_server(make_client, monkeypatch):
-    """A server in a thread of this process, with less patience; gives its port."""
+    """A server in a thread of this process, with less patience and small buffers; `port` is where."""
     monkeypatch.setattr("recyclenet.serve.server._SILENCE_SECONDS", 1.0)
     monkeypatch.setattr("recyclenet.serve.server._LINGER_SECONDS", 1.0)
+    monkeypatch.setattr("recyclenet.serve.server._READ_SECONDS", 0.2)
+    monkeypatch.setattr("recyclenet.serve.server.MAX_CONNECTIONS", 3)
     with listen("127.0.0.1", 0) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         running = make_server(make_client(body_bytes=2000).app, 5)
+        running.port = bound.getsockname()[1]
         thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]})
         thread.start()
         while not running.started:
             time.sleep(0.01)
-        yield bound.getsockname()[1]
+        yield running
         running.should_exit = True
         thread.join()
 
@@ -142,7 +157,7 @@ HEAD = b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
     ids=["silent", "endless header", "endless second header", "endless body"],
 )
 def test_connections_that_only_hold_a_place_are_closed(thread_server, first, then, answers):
-    with socket.create_connection(("127.0.0.1", thread_server), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", thread_server.port), timeout=60) as connection:
         connection.sendall(first)
         received = bytearray()
         connection.settimeout(0.05)
@@ -163,6 +178,47 @@ def test_connections_that_only_hold_a_place_are_closed(thread_server, first, the
     assert received.count(b"HTTP/1.1 ") == answers
 
 
+@pytest.mark.parametrize("count", [5, 40], ids=["all written", "too much to write at once"])
+def test_a_client_that_does_not_read_is_cut_off(thread_server, count):
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.connect(("127.0.0.1", thread_server.port))
+        client.sendall(b"GET /app.js HTTP/1.1\r\nHost: x\r\n\r\n" * count)
+        wait_until(lambda: thread_server.server_state.connections)
+        wait_until(lambda: not thread_server.server_state.connections)
+
+
+def test_one_connection_too_many_is_closed_and_the_others_go_on(thread_server):
+    def connect():
+        return socket.create_connection(("127.0.0.1", thread_server.port), timeout=60)
+
+    with connect() as first, connect(), connect(), connect() as last:
+        assert last.recv(1) == b""
+        first.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert first.recv(12) == b"HTTP/1.1 200"
+    wait_until(lambda: not thread_server.server_state.connections)
+    with connect() as again:
+        again.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert again.recv(12) == b"HTTP/1.1 200"
+
+
+@pytest.mark.parametrize(("a_turn", "turns"), [(9_999, 1), (10_000, 10), (60_000, 2)])
+def test_a_slow_reader_is_waited_for_and_one_that_drips_is_not(a_turn, turns):
+    protocol = object.__new__(ImpatientH11)
+    protocol.loop, protocol.transport = Mock(), Mock()
+    left = 100_000
+    protocol.transport.get_write_buffer_size = lambda: left
+    protocol._expect_reading()
+    seen = 0
+    while not protocol.transport.abort.called:
+        seconds, again, unread = protocol.loop.call_later.call_args.args
+        assert seconds == 10
+        left -= min(left, a_turn)
+        again(unread)
+        seen += 1
+    assert seen == turns + (left == 0)
+
+
 def test_a_port_that_is_taken(run):
     with socket.create_server(("127.0.0.1", 0)) as other:
         code, out, err = run("serve", "--port", other.getsockname()[1])
@@ -179,6 +235,7 @@ def test_a_port_that_is_taken(run):
         (["--workers", 0], "workers must lie between"),
         (["--max-mib", 0], "most bytes"),
         (["--max-seconds", "nan"], "most seconds"),
+        (["--allowed-host", "http://bins.example.org"], "--allowed-host takes a name"),
         (["--api-key", ""], "API key"),
         (["--api-key", "schlüssel"], "API key"),
         (["--port", 0, "--model", "none.onnx"], "no model at none.onnx"),

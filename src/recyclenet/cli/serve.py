@@ -9,6 +9,13 @@ import typer
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for the whole network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0: any free one.")] = 8000,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Take requests to this name, and to no others but localhost; may be given more than once.",
+            show_default="with --host, also addresses and names of a local network",
+        ),
+    ] = None,
     model: Annotated[
         Path | None, typer.Option(help="An exported .onnx file.", show_default="the bundled model")
     ] = None,
@@ -52,6 +59,7 @@ def serve(
     from recyclenet.serve.app import build_app
     from recyclenet.serve.feedback import FeedbackStore
     from recyclenet.serve.guard import check_key
+    from recyclenet.serve.hosts import Hosts
     from recyclenet.serve.limits import MIB, Limits
     from recyclenet.serve.server import address_of, is_private, listen, make_server
     from recyclenet.serve.service import Service
@@ -67,6 +75,7 @@ def serve(
     )
     check_key(api_key)  # a key that cannot be sent is a mistake to hear of now
     with listen(host, port) as bound:  # first, since a port that is taken is known at once and a model is not
+        hosts = Hosts(is_private(bound), allowed_host or ())
         predictor = Predictor(model, threads=1)  # many photos at once instead of many threads for one
         if predictor.description.calibration is None:
             note(f"{predictor.name} has no calibration: no doubt is shown; 'recyclenet calibrate' adds it")
@@ -74,6 +83,6 @@ def serve(
         store = None if feedback is None else FeedbackStore(feedback, predictor.classes, limits.feedback_bytes)
         if not is_private(bound) and api_key is None:
             note(f"warning: everybody who can reach {host} can use this; --api-key keeps it for those who have the key")
-        server = make_server(build_app(Service(answerer, limits, api_key, store)), limits.seconds)
+        server = make_server(build_app(Service(answerer, limits, hosts, api_key, store)), limits.seconds)
         typer.echo(f"RecycleNet is at {address_of(bound)} (Ctrl-C ends it)")
         server.run(sockets=[bound])

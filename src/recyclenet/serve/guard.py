@@ -8,21 +8,22 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from recyclenet.errors import RecycleNetError
+from recyclenet.serve.hosts import Hosts
 from recyclenet.serve.problems import Problem
 
 _BEARER = HTTPBearer(auto_error=False, description="The key that the server was started with.")
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same in a header of its own.")
 
 
-def guards(api_key: str | None) -> list[Any]:
+def guards(hosts: Hosts, api_key: str | None) -> list[Any]:
     """The dependencies of every route under guard; a key is asked for, and described, only where there is one.
 
     Raises:
         RecycleNetError: as `check_key`.
     """
     if api_key is None:
-        return [Depends(refuse_foreign_pages)]
-    return [Depends(refuse_foreign_pages), Depends(KeyGuard(api_key))]
+        return [Depends(hosts), Depends(refuse_foreign_pages)]
+    return [Depends(hosts), Depends(refuse_foreign_pages), Depends(KeyGuard(api_key))]
 
 
 def check_key(api_key: str | None) -> None:

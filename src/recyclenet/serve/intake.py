@@ -1,10 +1,16 @@
 """Request bodies come in through here: counted while they stream, so that none is ever larger than allowed."""
 
+import asyncio
+from collections.abc import Callable
+
 from fastapi import Request
 
 from recyclenet.serve.limits import MIB
 from recyclenet.serve.multipart import Upload, parse_multipart
 from recyclenet.serve.problems import Problem
+
+_PATIENCE_SECONDS = 10.0
+_LEAST_BYTES = 10_000  # in each such time: a phone with hardly any signal sends several times as much
 
 FORM = "multipart/form-data"
 
@@ -31,11 +37,17 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def read_body(request: Request, max_bytes: int) -> bytes:
+async def read_body(request: Request, max_bytes: int, take: Callable[[int], None]) -> bytes:
     """The whole body.
 
+    Args:
+        request: it is read from here.
+        max_bytes: the most that it may have.
+        take: told of so many bytes more before they are kept; may refuse them.
+
     Raises:
-        Problem: 413 as soon as it is known to be more than `max_bytes`, by its length or by what has come.
+        Problem: 413 as soon as it is known to be more than `max_bytes`, by its length or by what has come; 408 if it
+            only drips; what `take` raises.
         ClientDisconnect: its sender left.
     """
     too_large = Problem(413, f"more than the limit of {max_bytes / MIB:.3g} MiB a request")
@@ -44,10 +56,21 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         raise too_large
     # One growing buffer: a list of a million tiny chunks would take many times their size.
     body = bytearray()
-    async for chunk in request.stream():
-        if len(body) + len(chunk) > max_bytes:
-            raise too_large
-        body += chunk
+    enough = _LEAST_BYTES
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS) as patience:
+            async for chunk in request.stream():
+                if len(body) + len(chunk) > max_bytes:
+                    raise too_large
+                take(len(chunk))
+                body += chunk
+                if len(body) >= enough:
+                    enough = len(body) + _LEAST_BYTES
+                    patience.reschedule(asyncio.get_running_loop().time() + _PATIENCE_SECONDS)
+    except TimeoutError as error:
+        raise Problem(
+            408, f"the request comes too slowly: less than {_LEAST_BYTES} bytes in {_PATIENCE_SECONDS:g} s"
+        ) from error
     return bytes(body)
 
 

@@ -10,7 +10,7 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of a server. At any moment it holds at most `workers + queue` request bodies.
+    """Limits of a server. At any moment it holds at most `workers + queue` times `body_bytes` of request bodies.
 
     Attributes:
         body_bytes: of one request.
@@ -18,7 +18,7 @@ class Limits:
         files: photos in one request.
         seconds: for one request, from its first byte to its answer.
         workers: photos decoded and classified at the same time.
-        queue: requests that wait for a worker; one more is refused with 503.
+        queue: requests that have come whole and wait for a worker; one more is refused with 503.
         feedback_bytes: of all photos kept as feedback.
     """
 

@@ -33,15 +33,23 @@ class WorkerPool:
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="photo")
         self._free = asyncio.Semaphore(workers)
 
-    @contextmanager
-    def admit(self) -> Iterator[None]:
-        """A place inside, for one request.
+    def check_place(self) -> None:
+        """Returns if there is a place inside.
 
         Raises:
             Problem: 503 with Retry-After where all places are taken.
         """
         if self.admitted >= self.capacity:
             raise Problem(503, "too many requests at the moment: try again soon", retry_after=RETRY_SECONDS)
+
+    @contextmanager
+    def admit(self) -> Iterator[None]:
+        """A place inside, for one request.
+
+        Raises:
+            Problem: as `check_place`.
+        """
+        self.check_place()
         self.admitted += 1
         try:
             yield

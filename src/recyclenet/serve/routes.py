@@ -15,7 +15,7 @@ from recyclenet.serve.service import Service
 
 _REFUSALS = {
     "s401": "The key is missing or wrong.",
-    "s403": "Sent by another site's page.",
+    "s403": "Sent by another site's page, or to a name that the server does not go by.",
     "s408": "The request came too slowly.",
     "s413": "Too many bytes or files.",
     "s415": "Not a media type that photos have.",
@@ -26,7 +26,7 @@ _REFUSALS = {
 
 def add_routes(router: APIRouter, service: Service) -> None:
     """The interface of a service; feedback only where it has a place for it."""
-    guarded = guards(service.api_key)
+    guarded = guards(service.hosts, service.api_key)
     model = described_model(service)
 
     @router.post(

@@ -14,42 +14,81 @@ from recyclenet.errors import RecycleNetError
 
 _SILENCE_SECONDS = 15.0
 _LINGER_SECONDS = 30.0
+_READ_SECONDS = 10.0
+_LEAST_BYTES_READ = 10_000
 _GRACE_SECONDS = 5
+
+MAX_CONNECTIONS = 512
+"""At the same time; below the 1024 open files that a process usually may have. One more is closed at once."""
 
 
 class ImpatientH11(H11Protocol):
     """uvicorn's HTTP/1.1, but a connection that only holds its place is closed.
 
     The first request must have come with all its headers 15 seconds after the connection, the next one 30 seconds
-    after the last answer. So long may also the rest of a body come that was refused; it is thrown away.
+    after the last answer. So long may also the rest of a body come that was refused; it is thrown away. Of an answer
+    that does not fit into the buffers, and of what is left when a connection is to be closed, 10,000 bytes at least
+    must be read in every 10 seconds.
     """
 
     _timer: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """See `asyncio.Protocol`."""
         super().connection_made(transport)
-        self._expect_a_request(_SILENCE_SECONDS)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.abort()
+        else:
+            self._expect_a_request(_SILENCE_SECONDS, None)
 
     def on_response_complete(self) -> None:
-        """The last byte of an answer has gone out."""
-        super().on_response_complete()
-        self._expect_a_request(_LINGER_SECONDS)
+        """The last byte of an answer is on its way."""
+        answered = self.cycle
+        super().on_response_complete()  # this may already begin the next request, where one waits
+        self._expect_a_request(_LINGER_SECONDS, answered)
+
+    def pause_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        super().pause_writing()
+        self._expect_reading()
+
+    def resume_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        super().resume_writing()
+        if not self.transport.is_closing():
+            _cancel(self._reading)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
-        if self._timer is not None:
-            self._timer.cancel()
+        _cancel(self._timer)
+        _cancel(self._reading)
         super().connection_lost(exc)
 
-    def _expect_a_request(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self.loop.call_later(seconds, self._close_without, self.cycle)
+    def _expect_a_request(self, seconds: float, last: RequestResponseCycle | None) -> None:
+        _cancel(self._timer)
+        self._timer = self.loop.call_later(seconds, self._close_without, last)
 
     def _close_without(self, last: RequestResponseCycle | None) -> None:
         if self.cycle is last:
-            self.transport.close()
+            self.transport.close()  # which waits until all that was written is read
+            self._expect_reading()
+
+    def _expect_reading(self) -> None:
+        _cancel(self._reading)
+        unread = self.transport.get_write_buffer_size()
+        self._reading = self.loop.call_later(_READ_SECONDS, self._abort_without_reading, unread)
+
+    def _abort_without_reading(self, unread: int) -> None:
+        if unread - self.transport.get_write_buffer_size() < _LEAST_BYTES_READ:
+            self.transport.abort()
+        else:
+            self._expect_reading()
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()
 
 
 def listen(host: str, port: int) -> socket.socket:

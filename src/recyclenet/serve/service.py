@@ -11,12 +11,14 @@ from starlette.requests import ClientDisconnect
 from recyclenet.errors import PhotoError
 from recyclenet.serve.answer import Answerer
 from recyclenet.serve.feedback import FeedbackStore
+from recyclenet.serve.hosts import Hosts
 from recyclenet.serve.intake import check_media_type, media_type, read_body, unpack
 from recyclenet.serve.limits import Limits
 from recyclenet.serve.metrics import Metrics
 from recyclenet.serve.multipart import Upload
 from recyclenet.serve.pool import WorkerPool
 from recyclenet.serve.problems import Problem
+from recyclenet.serve.room import Room
 
 _Result = TypeVar("_Result")
 
@@ -30,12 +32,14 @@ class Service:
     Attributes:
         answerer: model and rules.
         limits: what it takes on.
+        hosts: the names that requests may call it by.
         api_key: what requests must bring; None: nothing.
         feedback: where corrected photos go; None: nowhere.
     """
 
     answerer: Answerer
     limits: Limits
+    hosts: Hosts
     api_key: str | None = None
     feedback: FeedbackStore | None = None
     metrics: Metrics = field(default_factory=Metrics)
@@ -43,6 +47,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.pool = WorkerPool(self.limits.workers, self.limits.queue)
+        self.room = Room((self.limits.workers + self.limits.queue) * self.limits.body_bytes)
 
     async def classify(self, request: Request, with_pictures: bool) -> list[dict[str, Any]]:
         """A result for each photo of a request, one after the other, so that no request holds all workers.
@@ -87,21 +92,24 @@ class Service:
 
     async def _take_in(self, request: Request, work: Callable[[list[Upload]], Awaitable[_Result]]) -> _Result:
         check_media_type(request)
-        with self.pool.admit():
-            is_read = False
-            try:
-                async with asyncio.timeout(self.limits.seconds):
-                    body = await read_body(request, self.limits.body_bytes)
+        self.pool.check_place()  # or the body would come for nothing
+        is_read = False
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                with self.room.share() as take:
+                    body = await read_body(request, self.limits.body_bytes, take)
                     is_read = True
-                    kind, content_type = media_type(request), request.headers.get("content-type", "")
-                    uploads = await self.pool.run(unpack, kind, content_type, body, self.limits.files)
-                    del body  # held twice otherwise while it waits
-                    return await work(uploads)
-            except TimeoutError as error:
-                if not is_read:
-                    raise Problem(408, f"the request did not come whole in {self.limits.seconds:g} s") from error
-                raise Problem(
-                    503, f"no answer in {self.limits.seconds:g} s: try again later", retry_after=_SLOW_RETRY_SECONDS
-                ) from error
-            except ClientDisconnect as error:
-                raise Problem(400, "the sender left before the request was whole") from error
+                    # Only now: a body may take its time to come, and others' would have to wait for it.
+                    with self.pool.admit():
+                        kind, content_type = media_type(request), request.headers.get("content-type", "")
+                        uploads = await self.pool.run(unpack, kind, content_type, body, self.limits.files)
+                        del body  # held twice otherwise while it waits
+                        return await work(uploads)
+        except TimeoutError as error:
+            if not is_read:
+                raise Problem(408, f"the request did not come whole in {self.limits.seconds:g} s") from error
+            raise Problem(
+                503, f"no answer in {self.limits.seconds:g} s: try again later", retry_after=_SLOW_RETRY_SECONDS
+            ) from error
+        except ClientDisconnect as error:
+            raise Problem(400, "the sender left before the request was whole") from error

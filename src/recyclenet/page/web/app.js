@@ -13,6 +13,7 @@ const camera = new Camera($("video"));
 let about = null; // what the service says of its model
 let shown = null; // {photo, answer} that the page shows
 let showsHeat = false;
+let live = null; // the turn of the live camera, a new object each time that it is switched on; null: off
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const percent = (share) => `${(100 * share).toFixed(share >= 0.9995 || share < 0.0005 ? 0 : 1)} %`;
@@ -140,7 +141,7 @@ function arrange() {
   $("heat").hidden = !showsHeat || !shown;
   $("invitation").hidden = camera.isOn || !!shown;
   $("stage").classList.toggle("full", camera.isOn || !!shown);
-  $("camera").setAttribute("aria-pressed", camera.isOn);
+  $("camera").setAttribute("aria-pressed", live !== null);
   $("heatmap").setAttribute("aria-pressed", showsHeat);
 }
 
@@ -193,22 +194,45 @@ document.addEventListener("drop", (event) => {
 
 // --- the live camera ---
 
+// Whatever waits for something looks afterwards whether its turn is still the one: the person may have clicked meanwhile.
+
 function stopCamera() {
+  live = null;
   camera.stop();
   arrange();
 }
 
-async function watch() {
-  while (camera.isOn) {
+async function startCamera() {
+  const turn = (live = {});
+  arrange();
+  try {
+    await meet();
+    if (live !== turn) return;
+    await camera.start();
+    if (live !== turn) return;
+  } catch (error) {
+    if (live !== turn) return;
+    stopCamera();
+    return say(error.message);
+  }
+  closeFeedback();
+  arrange();
+  watch(turn);
+}
+
+async function watch(turn) {
+  while (live === turn) {
     let wait = PAUSE_MS;
     if (!document.hidden) {
       try {
         const photo = await camera.frame(2 * about.resize);
+        if (live !== turn) return;
         const answer = await withKey(() => service.classify(photo));
-        if (!camera.isOn) return;
+        if (live !== turn) return;
         show(photo, answer);
         say("");
       } catch (error) {
+        if (live !== turn) return;
         say(error.message);
         if (error.status === 401) stopCamera();
         wait = 1000 * (error.retrySeconds || 1);
@@ -218,19 +242,10 @@ async function watch() {
   }
 }
 
-$("camera").addEventListener("click", async () => {
+$("camera").addEventListener("click", () => {
   say("");
-  if (camera.isOn) return stopCamera();
-  try {
-    await meet();
-    await camera.start();
-  } catch (error) {
-    stopCamera();
-    return say(error.message);
-  }
-  closeFeedback();
-  arrange();
-  watch();
+  if (live) stopCamera();
+  else startCamera();
 });
 
 // --- that is wrong ---
