@@ -1,22 +1,33 @@
 """The bundled model on the 431 test photos: as good as its card says, and the same in torch."""
 
+import json
 import re
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from recyclenet.checkpoint_model import load_checkpoint_model
+from recyclenet.comparison import Comparison
 from recyclenet.data.folder import open_photo_folder
 from recyclenet.evaluate import evaluate, load_model
 from recyclenet.labels import TRASHNET_CLASSES
 from recyclenet.model_card import ModelCard, measure, to_markdown
+from recyclenet.model_card_results import read_results, results_lines
 from recyclenet.models.factory import create_classifier
 from recyclenet.parity import compare
 from recyclenet.photo import load_photo
 from recyclenet.predictor import Predictor, read_model
+from recyclenet.stress.conditions import CONDITIONS
+from recyclenet.stress.elsewhere import Elsewhere
+from recyclenet.stress.job import Stress, Stressed
+from recyclenet.stress.lines import elsewhere_lines, stress_lines
+from recyclenet.strict import from_dict
 from tests.conftest import REPOSITORY
 
 CARD = REPOSITORY / "docs" / "model-card.md"
+RESULTS = REPOSITORY / "results"
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +41,63 @@ def test_at_least_91_percent_and_94_of_what_it_was_chosen_by(card):
     assert card.val.scores.correct >= 309
 
 
+def read_stress() -> Stress:
+    """What `recyclenet stress --data` wrote for the bundled model: minutes of work."""
+    found = read_robustness("stress-bundled.json", "changed")
+    conditions = {condition.name: condition for condition in CONDITIONS}
+    rows = tuple(
+        Stressed(
+            conditions[row["condition"]],
+            row["total"],
+            row["correct"],
+            row["unchanged_correct"],
+            tuple(row["interval_95"]),
+            from_dict(Comparison, row["comparison"], row["condition"]),
+        )
+        for row in found["conditions"]
+    )
+    return Stress("the bundled model", found["data"], found["split"], found["correct"], found["total"], rows)
+
+
+def read_elsewhere() -> Elsewhere:
+    """What `recyclenet stress --elsewhere` wrote: of photos that are not everywhere."""
+    return from_dict(Elsewhere, read_robustness("web-bundled.json", "elsewhere"), "web-bundled.json")
+
+
+def read_robustness(name: str, part: str) -> Any:
+    table = json.loads((RESULTS / "robustness" / name).read_text(encoding="utf-8"))
+    assert table["model"] == "the bundled model"
+    return table[part]
+
+
+def section(title: str) -> str:
+    """Of the card: from the title to the next one of its rank."""
+    return CARD.read_text(encoding="utf-8").split(f"## {title}\n", 1)[1].split("\n## ", 1)[0].strip()
+
+
 def test_card_says_what_is_measured(card):
     """Counts exactly; rounded figures to one unit of their last digit, which processors may round differently."""
     number = re.compile(r"\d+\.\d+")
-    written, measured = CARD.read_text(encoding="utf-8"), to_markdown(card)
-    # Minutes of work, and photos that are not everywhere: measured when the card is written, not here.
-    written = re.sub(r"## Away from the white board\n.*?(?=## What it is not)", "", written, flags=re.DOTALL)
+    whole = replace(card, stress=read_stress(), elsewhere=read_elsewhere(), results=read_results(RESULTS))
+    written, measured = CARD.read_text(encoding="utf-8"), to_markdown(whole, CARD.parent)
     assert number.sub("#", written) == number.sub("#", measured)
     for was, is_now in zip(number.findall(written), number.findall(measured), strict=True):
         assert abs(float(was) - float(is_now)) <= 1.01 * 10 ** -len(was.partition(".")[2]), (was, is_now)
+
+
+def test_card_says_of_other_photos_what_results_say():
+    lines = [*stress_lines(read_stress()), "", *elsewhere_lines(read_elsewhere())]
+    assert section("Away from the white board") == "\n".join(lines)
+
+
+def test_card_repeats_what_other_commands_measured():
+    lines = results_lines(read_results(RESULTS), CARD.parent)
+    assert section("Measured by other commands") == "\n".join(lines[1:]).strip()
+    *_, small = read_results(RESULTS).parity.models
+    assert small.bytes == len(read_model(None)), "results/int8 is of another file than the one that is bundled"
+    for line in lines:
+        for link in re.findall(r"\]\((.*?)\)", line):
+            assert (CARD.parent / link).is_file()
 
 
 def test_small_and_whole():

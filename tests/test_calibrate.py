@@ -38,6 +38,13 @@ def test_temperature_against_scipy(rng, scale):
     assert found == pytest.approx(scale, rel=0.2)  # the logits were the truth before they were scaled
 
 
+@pytest.mark.parametrize("a", [0.5, 2.0, 7.0])
+def test_temperature_by_hand(a):
+    """Four answers as sure as each other, three right: probabilities should be 3/4, so 2a / T = ln 3."""
+    logits = np.array([[a, -a], [-a, a], [a, -a], [a, -a]])
+    assert fit_temperature(logits, np.array([0, 1, 0, 1])) == pytest.approx(2 * a / np.log(3), rel=1e-4)
+
+
 def test_a_temperature_for_a_model_that_is_always_right_or_wrong():
     logits = np.eye(3) * 5
     assert fit_temperature(logits, np.arange(3)) == pytest.approx(0.05)

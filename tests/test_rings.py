@@ -18,8 +18,8 @@ RINGS = {
     "bundled": 0, "machine": 0, "extras": 0, "entry": 0, "ahead": 0, "lock": 0, "toml_file": 0, "onnx_file": 0,
     "process_pool": 0, "training.interrupt": 0,
     "photo": 1, "photo_structure": 1, "rgb": 1, "preprocess": 1, "description": 1, "predictor": 1, "metrics": 1,
-    "outputs": 1, "evaluate": 1, "report": 1,
-    "model_card": 1, "pictures": 1, "comparison": 1, "parity": 1, "conformal": 1, "calibration": 1, "calibrate": 1,
+    "outputs": 1, "evaluate": 1, "report": 1, "model_card": 1, "model_card_results": 1,
+    "pictures": 1, "comparison": 1, "parity": 1, "conformal": 1, "calibration": 1, "calibrate": 1,
     "selective": 1, "answers": 1, "trust": 1, "sorting": 1, "unknown": 1, "unknown_fit": 1,
     "encoded": 1, "class_directions": 1, "signature": 1, "bulk": 1, "page": 1, "site": 1, "redescribe": 3,
     "ablation": 3, "ablation.suites": 0, "ablation.published": 0, "ablation.results": 0, "ablation.tables": 1,
@@ -50,8 +50,13 @@ FOREIGN = {
     },
     4: {"typer", "rich", "fastapi", "starlette", "pydantic", "python_multipart", "uvicorn"},
 }
-# Read when a checkpoint is evaluated or a card asks for stress, never otherwise.
-EXCEPTIONS = {("evaluate", "checkpoint_model"), ("model_card", "stress.job"), ("stress.lines", "stress.job")}
+# Read when a checkpoint is evaluated, a card asks for stress or, where torch is there, for parameters; never otherwise.
+EXCEPTIONS = {
+    ("evaluate", "checkpoint_model"),
+    ("model_card", "stress.job"),
+    ("model_card", "models.summary"),
+    ("stress.lines", "stress.job"),
+}
 
 
 def module_name(path):

@@ -100,6 +100,35 @@ def test_runs_on_different_photos_claim_neither(tmp_path, two):
     assert description.training == {"mixed": "0.5 × best (seed 1, epoch 7) + 0.5 × c.safetensors (seed ?, epoch ?)"}
 
 
+def test_a_mix_has_had_the_teachers_of_all_its_parts(tmp_path, two):
+    taught = [
+        saved(tmp_path / f"{number}.safetensors", number, training={**DESCRIPTION.training, "teachers": teachers})
+        for number, teachers in enumerate(("t1/best.onnx, t2/best.onnx", "t2/best.onnx, t0/best.onnx"))
+    ]
+    description = mix([(path, 1) for path in (two[0], *taught)], tmp_path / "soup.safetensors")
+    assert description.training["teachers"] == "t1/best.onnx, t2/best.onnx, t0/best.onnx"
+    assert "teachers" not in mix([(path, 1) for path in two], tmp_path / "soup.safetensors").training
+
+
+def test_a_part_that_is_a_mix_is_called_by_its_seeds(tmp_path, two):
+    """Also where that mix has a mix in it; where a seed is not known, it is just a mix."""
+    inner, middle, outer = (tmp_path / f"{name}.safetensors" for name in ("inner", "middle", "outer"))
+    mix([(path, 1) for path in two], inner)
+    later = saved(tmp_path / "c.safetensors", 3, training={**DESCRIPTION.training, "seed": 13, "epoch": 9})
+    made = mix([(inner, 1), (two[1], 2), (later, 1)], middle).training["mixed"]
+    assert made == "0.25 × best (seeds 1, 2; epoch 7) + 0.5 × best (seed 2, epoch 7) + 0.25 × best (seed 13, epoch 9)"
+    made = mix([(middle, 1), (two[0], 1)], outer).training["mixed"]
+    assert made == "0.5 × best (seeds 1, 2, 13) + 0.5 × best (seed 1, epoch 7)"
+    mix([(two[0], 1), (saved(tmp_path / "d.safetensors", 4, training={"recipe": "best"}), 1)], inner)
+    made = mix([(inner, 1), (two[0], 1)], middle).training["mixed"]
+    assert made == "0.5 × best (a mix) + 0.5 × best (seed 1, epoch 7)"
+    made = mix([(middle, 1), (two[0], 1)], outer).training["mixed"]
+    assert made == "0.5 × best (a mix) + 0.5 × best (seed 1, epoch 7)"
+    mix([(two[0], 1), (two[0], 3)], inner)
+    made = mix([(inner, 1), (two[1], 1)], outer).training["mixed"]
+    assert made == "0.5 × best (seed 1, epoch 7) + 0.5 × best (seed 2, epoch 7)"
+
+
 def test_runs_at_different_sizes_take_the_view_of_the_first(tmp_path, two):
     larger = saved(tmp_path / "c.safetensors", 3, preprocess=PreprocessSpec(img_size=64, resize=64))
     for parts, view in (((two[0], larger), DESCRIPTION.preprocess), ((larger, two[0]), PreprocessSpec(64, 64))):

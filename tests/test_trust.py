@@ -73,6 +73,19 @@ def test_trust_by_hand(evaluation):
     json.dumps(trust_table(trust), allow_nan=False)
 
 
+def test_sets_that_miss():
+    """Sets hold classes from 0.3 on: {paper}, {paper}, {paper, bottle}, {bottle}; the second is a bottle."""
+    trust = measure_trust(evaluation_of([0.95, 0.9, 0.6, 0.2], ["paper", "bottle", "bottle", "bottle"]))
+    assert (trust.covered, trust.total, trust.set_sizes) == (3, 4, (3, 1))
+    low, high = wilson_interval(3, 4)
+    assert f"**3 of 4 = 75.0 %** (95 % interval {100 * low:.1f}–{100 * high:.1f})" in trust_lines(trust)[1]
+    assert trust_table(trust)["sets"]["covered"] == 3
+    # The surest first: right, wrong, right, wrong. Only the surest alone is right often enough.
+    assert (trust.selective.answered, trust.selective.correct) == (1, 1)
+    assert "1 of 4 photos (25.0 %)" in trust_lines(trust)[2]
+    assert "chosen on these very photos" in trust_lines(trust)[2]
+
+
 def test_no_number_of_answers_is_right_often_enough():
     trust = measure_trust(evaluation_of([0.9, 0.8], ["bottle", "bottle"]))
     assert trust.selective.answered == 0

@@ -1,6 +1,7 @@
-"""A model's card: every figure in it measured by the command that writes it."""
+"""A model's card: its figures are measured by the command that writes it, or read from what other commands measured."""
 
 import hashlib
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.data.splits import PhotoRecord
 from recyclenet.data.trashnet import official_records
+from recyclenet.description import ModelDescription
+from recyclenet.errors import RecycleNetError
 from recyclenet.evaluate import Evaluation, Model, evaluate, load_model
+from recyclenet.extras import require_extra
+from recyclenet.model_card_results import TITLE, Results, results_lines
 from recyclenet.predictor import read_model
 from recyclenet.report import class_table, headline, matrix_table
 from recyclenet.rules import load_rules
@@ -26,7 +31,8 @@ if TYPE_CHECKING:
 class ModelCard:
     """What a card says: the file, and its evaluation on the split it was chosen on and on the one it was not.
 
-    `stress` and `elsewhere` are None where they were not measured.
+    `stress` and `elsewhere` are None where they were not measured, `results` where none were read, `params` where they
+    could not be counted, for example without torch.
     """
 
     model: Model
@@ -36,6 +42,8 @@ class ModelCard:
     test: Evaluation
     stress: "Stress | None" = None
     elsewhere: Elsewhere | None = None
+    results: Results | None = None
+    params: int | None = None
 
 
 def measure(
@@ -44,6 +52,7 @@ def measure(
     *,
     with_stress: bool = False,
     elsewhere: Path | None = None,
+    results: Results | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ModelCard:
     """Evaluates a model (the bundled one by default) on val and test.
@@ -53,6 +62,7 @@ def measure(
         folder: the photos with the splits val and test.
         with_stress: also on changed test photos, see `run_stress`.
         elsewhere: also on these folders of other photos, see `measure_elsewhere`.
+        results: what other commands measured, for the card to repeat.
         on_progress: told (photos done, photos in all), part by part.
 
     Raises:
@@ -69,6 +79,8 @@ def measure(
         test,
         _run_stress(loaded, folder, on_progress) if with_stress else None,
         None if elsewhere is None else measure_elsewhere(loaded, elsewhere, on_progress=on_progress),
+        results,
+        _count_params(loaded.description),
     )
 
 
@@ -78,8 +90,18 @@ def _run_stress(model: Model, folder: PhotoFolder, on_progress: Callable[[int, i
     return run_stress(model, folder, "test", on_progress=on_progress)
 
 
-def to_markdown(card: ModelCard) -> str:
-    """The card as Markdown."""
+def _count_params(description: ModelDescription) -> int | None:
+    try:
+        require_extra("train", "the number of parameters")
+        from recyclenet.models.summary import count_params
+
+        return count_params(description.model, len(description.classes))
+    except RecycleNetError:  # no torch, or a network that its libraries do not know: the file answers without them
+        return None
+
+
+def to_markdown(card: ModelCard, folder: Path = Path()) -> str:
+    """The card as Markdown, for a file in `folder`, from where pictures are linked."""
     description = card.model.description
     config, spec, training = description.model, description.preprocess, description.training
     scores = card.test.scores
@@ -87,11 +109,12 @@ def to_markdown(card: ModelCard) -> str:
     lines = [
         f"# Model card: {card.model.name}",
         "",
-        "Written by `recyclenet model-card`; every figure below was measured by that command.",
+        _written_by(card),
         "",
         "| | |",
         "|---|---|",
         f"| network | {config.arch}, attention {config.attn} ({config.attn_at}) |",
+        *([] if card.params is None else [f"| parameters | {card.params:,} |"]),
         f"| answers | {', '.join(description.classes)} |",
         f"| input | RGB, shorter side to {spec.resize} px, centre {spec.img_size}×{spec.img_size}, "
         f"mean {_numbers(spec.mean)}, std {_numbers(spec.std)} |",
@@ -116,6 +139,7 @@ def to_markdown(card: ModelCard) -> str:
         "",
         *_trust_section(card),
         *_away_section(card),
+        *([] if card.results is None else results_lines(card.results, folder)),
         "## What it is not good at",
         "",
         f"- Its weakest class on test is {weakest.label}: F1 {weakest.f1:.3f} over {weakest.support} photos.",
@@ -131,6 +155,15 @@ _TRASHNET_LIMITS = (
     "what its test figures speak of.",
     "- Some of TrashNet's objects were photographed more than once and stand in more than one of its splits.",
 )
+
+
+def _written_by(card: ModelCard) -> str:
+    command = ["recyclenet", "model-card"]
+    command += [] if card.stress is None else ["--stress"]
+    command += [] if card.elsewhere is None else ["--elsewhere", card.elsewhere.data]
+    command += [] if card.results is None else ["--results", card.results.folder.resolve().name]
+    others = "" if card.results is None else f', but for those under "{TITLE}", which it read'
+    return f"Written by `{shlex.join(command)}`; every figure below was measured by that command{others}."
 
 
 def _training(training: Mapping[str, Any]) -> str:

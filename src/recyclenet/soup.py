@@ -1,5 +1,6 @@
 """One network from several: the weighted mean of checkpoints that started from the same weights."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf
@@ -15,6 +16,7 @@ from recyclenet.description import ModelDescription
 from recyclenet.errors import RecycleNetError
 
 T = TypeVar("T")
+_SEEDS = re.compile(r"\(seeds? (\d+(?:, \d+)*)[,;)]")  # in what `_run` writes
 
 
 def mix(
@@ -108,11 +110,23 @@ def _common(tables: Sequence[Mapping[str, T]]) -> dict[str, T]:
 
 
 def _origin(parts: Sequence[tuple[Path, float]], checkpoints: Sequence[Checkpoint], total: float) -> dict[str, Scalar]:
-    """What the description says about the training: what all parts say alike, and the parts."""
+    """What the description says about the training: what all parts say alike, the teachers of any, and the parts."""
     trainings = [checkpoint.description.training for checkpoint in checkpoints]
     mixed = " + ".join(
-        f"{share / total:.3g} × {training.get('recipe', path.name)} (seed {training.get('seed', '?')}, "
-        f"epoch {training.get('epoch', '?')})"
+        f"{share / total:.3g} × {training.get('recipe', path.name)} ({_run(training)})"
         for (path, share), training in zip(parts, trainings, strict=True)
     )
-    return {**_common(trainings), "mixed": mixed}
+    taught = [str(training["teachers"]).split(", ") for training in trainings if "teachers" in training]
+    teachers = ", ".join(dict.fromkeys(name for names in taught for name in names))
+    return {**_common(trainings), **({"teachers": teachers} if teachers else {}), "mixed": mixed}
+
+
+def _run(training: Mapping[str, Scalar]) -> str:
+    """Which run a part is, as in: seed 1, epoch 7. A part that is a mix itself has several: seeds 1, 2; epoch 7."""
+    if "mixed" not in training or "seed" in training:  # a mix has a seed where all its parts have the same
+        return f"seed {training.get('seed', '?')}, epoch {training.get('epoch', '?')}"
+    epoch = f"; epoch {training['epoch']}" if "epoch" in training else ""
+    mixed = str(training["mixed"])
+    seeds = dict.fromkeys(seed for run in _SEEDS.findall(mixed) for seed in run.split(", "))
+    complete = seeds and "(seed ?" not in mixed and "(a mix" not in mixed
+    return (f"seeds {', '.join(seeds)}" if complete else "a mix") + epoch

@@ -109,7 +109,8 @@ def trust_lines(trust: Trust) -> list[str]:
         f"(95 % interval {100 * low_high[0]:.1f}–{100 * low_high[1]:.1f}); mean size {trust.mean_size:.2f} ({sizes}).",
         f"- Answering only when sure: {selective.answered} of {selective.total} photos "
         f"({100 * selective.answered / selective.total:.1f} %) can be answered with {100 * PRECISION:g} % right "
-        f"({selective.correct} of these); area under the risk–coverage curve {trust.risk.area:.4f}.",
+        f"({selective.correct} of these), from a probability that was chosen on these very photos: on others it may be "
+        f"less. Area under the risk–coverage curve {trust.risk.area:.4f}.",
     ]
     if trust.called_unknown is not None:
         lines.append(f"- Said to be none of these, though it is one: {trust.called_unknown} of {trust.total} photos.")

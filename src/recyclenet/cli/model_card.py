@@ -18,6 +18,10 @@ def model_card(
     elsewhere: Annotated[
         Path | None, typer.Option(help="Also measure on folders of other photos, as 'recyclenet stress' takes them.")
     ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(help="Also say what other commands measured: a folder like this repository's results."),
+    ] = None,
 ) -> None:
     """Measure a model and write its card: what it is, what it was trained on, how good it is and is not."""
     if stress:
@@ -26,10 +30,13 @@ def model_card(
     from recyclenet.cli.console import progress_bar
     from recyclenet.data.folder import open_photo_folder
     from recyclenet.model_card import measure, to_markdown
+    from recyclenet.model_card_results import FILES, read_results
     from recyclenet.outputs import check_report
 
-    check_report(out, "--out")
+    check_report(out, "--out", [] if results is None else [results / name for name in FILES])
+    read = None if results is None else read_results(results)
+    folder = open_photo_folder(data)
     with progress_bar("photos") as bar:
-        card = measure(model, open_photo_folder(data), with_stress=stress, elsewhere=elsewhere, on_progress=bar)
-    write_text(out, to_markdown(card))
+        card = measure(model, folder, with_stress=stress, elsewhere=elsewhere, results=read, on_progress=bar)
+    write_text(out, to_markdown(card, out.resolve().parent))
     typer.echo(f"wrote {out}")
