@@ -26,7 +26,7 @@ BEGINNING = {"atomic", "entry", "errors"}
 LISTING = BEGINNING | {"extras", "labels"}
 PHOTO_TO_DECISION = {
     *("ahead", "answers", "bundled", "calibration", "class_directions", "config", "configs", "conformal"),
-    *("description", "encoded", "machine", "metrics", "onnx_file", "photo", "photo_structure"),
+    *("description", "encoded", "machine", "metrics", "model_files", "onnx_file", "photo", "photo_structure"),
     *("outputs", "predictor", "preprocess", "rgb", "rules"),
     *("signature", "strict", "toml_file", "unknown"),
 }

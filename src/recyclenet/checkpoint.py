@@ -7,7 +7,6 @@ needs (optimizer, the raw weights beside their average, place in the epoch) unde
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,16 @@ from torch import Tensor
 from recyclenet.atomic import replace_file
 from recyclenet.description import METADATA_KEY, ModelDescription
 from recyclenet.errors import RecycleNetError
+from recyclenet.model_files import checkpoint_file
 from recyclenet.models.classifier import Classifier
 from recyclenet.models.factory import create_classifier
 from recyclenet.original.checkpoint import read_original
 from recyclenet.tensor_file import digest_tensors, read_tensors, write_tensors
 from recyclenet.torch_file import is_torch_file
 
-BUNDLED = "bundled"
 TRAIN_PREFIX = "train/"
 _TRAIN_KEY = "train"
 _ORIGIN_KEY = "origin"
-_BUNDLED_CHECKPOINT = "trashnet-mobilenetv2.safetensors"
 _DIGEST_KEY = "tensors-sha256"  # where training goes on from, a bit that fell over must not go unnoticed
 
 
@@ -94,9 +92,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     Raises:
         RecycleNetError: missing, torn, of neither format, or without this project's description.
     """
-    file = Path(path)
-    if str(path) == BUNDLED and not file.exists():
-        file = Path(str(files("recyclenet.bundled").joinpath(_BUNDLED_CHECKPOINT)))
+    file = checkpoint_file(path)
     if file.is_dir():
         raise RecycleNetError(f"{file} is a folder; expected a checkpoint such as {file / 'best.safetensors'}")
     if not file.is_file():

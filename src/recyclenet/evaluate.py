@@ -14,6 +14,7 @@ from recyclenet.description import ModelDescription
 from recyclenet.errors import RecycleNetError
 from recyclenet.extras import require_extra
 from recyclenet.metrics import Scores, score
+from recyclenet.model_files import CHECKPOINTS, EXPORTED
 from recyclenet.photo import load_photo
 from recyclenet.predictor import Predictor
 
@@ -24,7 +25,6 @@ FeaturesOf = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[
 """images (N, 3, H, W), normalised → logits (N, K) and pooled features (N, C)."""
 
 _BATCH = 16
-_CHECKPOINTS = (".safetensors", ".pth.tar", ".pth")
 
 
 @dataclass(frozen=True)
@@ -92,15 +92,15 @@ def load_model(path: str | Path | None, device: str = "cpu") -> Model:
         RecycleNetError: missing or damaged file, an ending that is neither, torch is not installed, or a
             device that this machine or this kind of model does not have.
     """
-    if path is None or str(path).endswith(".onnx"):
+    if path is None or str(path).endswith(EXPORTED):
         if device != "cpu":
             name = "the bundled model" if path is None else path
             raise RecycleNetError(f"{name} runs on the CPU only; only a checkpoint can use the device {device!r}")
         predictor = Predictor(path)
         return exported_model(predictor)
-    if not str(path).endswith(_CHECKPOINTS):
+    if not str(path).endswith(CHECKPOINTS):
         raise RecycleNetError(
-            f"{path}: expected a model ending in .onnx or a checkpoint ending in {', '.join(_CHECKPOINTS)}"
+            f"{path}: expected a model ending in {EXPORTED} or a checkpoint ending in {', '.join(CHECKPOINTS)}"
         )
     require_extra("train", "evaluating a checkpoint")
     from recyclenet.checkpoint_model import load_checkpoint_model

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from recyclenet.errors import RecycleNetError
+from recyclenet.model_files import CHECKPOINTS, EXPORTED
 from recyclenet.photo import PHOTO_SUFFIXES
 
-_MODELS = (".onnx", ".safetensors", ".pth", ".tar")
+_MODELS = (EXPORTED, *CHECKPOINTS, ".tar")
 
 
 def check_report(path: Path | None, option: str, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:

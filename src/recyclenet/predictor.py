@@ -15,6 +15,7 @@ from recyclenet.calibration import UNKNOWN_FROM, calibrated_probs
 from recyclenet.description import METADATA_KEY, ModelDescription
 from recyclenet.errors import RecycleNetError, first_line
 from recyclenet.machine import adds_up_bytes_exactly
+from recyclenet.model_files import CHECKPOINTS
 from recyclenet.onnx_file import MAX_BYTES, read_onnx
 from recyclenet.photo import accept_picture, load_photo
 from recyclenet.signature import check_signature
@@ -211,7 +212,7 @@ def read_model(model: str | os.PathLike[str] | None) -> bytes:
     path = Path(model)
     if not path.is_file():
         raise RecycleNetError(f"no model at {path}; expected an .onnx file from 'recyclenet export'")
-    if path.name.endswith((".safetensors", ".pth.tar", ".pth")):
+    if path.name.endswith(CHECKPOINTS):
         raise RecycleNetError(f"{path} is a checkpoint: first 'recyclenet export {path} -o model.onnx'")
     try:
         if (size := path.stat().st_size) > MAX_BYTES:

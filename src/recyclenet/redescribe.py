@@ -8,6 +8,7 @@ from recyclenet.atomic import write_bytes
 from recyclenet.checkpoint import read_checkpoint, save_checkpoint
 from recyclenet.description import METADATA_KEY, ModelDescription
 from recyclenet.errors import RecycleNetError
+from recyclenet.model_files import CHECKPOINT, EXPORTED
 from recyclenet.predictor import read_model
 
 
@@ -23,7 +24,7 @@ def write_description(model: str | Path, description: ModelDescription, out: str
         RecycleNetError: unreadable model, or an ending that does not fit.
     """
     check_endings(model, out)
-    if Path(model).suffix == ".safetensors":
+    if Path(model).suffix == CHECKPOINT:
         checkpoint = read_checkpoint(model)
         save_checkpoint(out, checkpoint.weights, description, checkpoint.train_state)
         return
@@ -42,7 +43,9 @@ def check_endings(model: str | Path, out: str | Path) -> None:
     Raises:
         RecycleNetError: they do not.
     """
-    if Path(model).suffix not in (".onnx", ".safetensors"):
-        raise RecycleNetError(f"{model}: only .onnx and .safetensors files hold a description ('recyclenet convert')")
+    if Path(model).suffix not in (EXPORTED, CHECKPOINT):
+        raise RecycleNetError(
+            f"{model}: only {EXPORTED} and {CHECKPOINT} files hold a description ('recyclenet convert')"
+        )
     if Path(out).suffix != Path(model).suffix:
         raise RecycleNetError(f"the file to write must end in {Path(model).suffix} as the model does, not {out}")

@@ -12,16 +12,14 @@ import torch
 from torch import Tensor
 
 from recyclenet.errors import RecycleNetError
-
-SUFFIXES = (".pth.tar", ".pth")
-"""Endings of the files that the original and its users write."""
+from recyclenet.model_files import TORCH_FILES
 
 _ZIP = b"PK\x03\x04"  # how torch.save's files begin; older ones are bare pickles and go by their ending
 
 
 def is_torch_file(path: Path) -> bool:
     """Whether an existing file was written by torch.save, by its ending or its first bytes."""
-    if path.name.endswith(SUFFIXES):
+    if path.name.endswith(TORCH_FILES):
         return True
     try:
         with open(path, "rb") as file:

@@ -17,16 +17,16 @@ def convert(
     require_extra("train", "convert")
     from recyclenet.checkpoint import fill, load_classifier, save_checkpoint
     from recyclenet.cli.console import note
+    from recyclenet.model_files import CHECKPOINT, TORCH_FILES
     from recyclenet.models.factory import create_classifier
     from recyclenet.original.checkpoint import from_description, read_original, to_description, write_original
     from recyclenet.recipes import load_recipe
-    from recyclenet.torch_file import SUFFIXES
 
-    from_original, to_original = source.name.endswith(SUFFIXES), out.name.endswith(SUFFIXES)
-    own = (source if to_original else out).suffix == ".safetensors"
+    from_original, to_original = source.name.endswith(TORCH_FILES), out.name.endswith(TORCH_FILES)
+    own = (source if to_original else out).suffix == CHECKPOINT
     if from_original == to_original or not own:
         raise RecycleNetError(
-            f"expected one file ending in {' or '.join(SUFFIXES)} and one in .safetensors, not {source} and {out}"
+            f"expected one file ending in {' or '.join(TORCH_FILES)} and one in {CHECKPOINT}, not {source} and {out}"
         )
     if from_original:
         checkpoint = read_original(source)

@@ -10,10 +10,8 @@ from PIL import Image
 
 from recyclenet.evaluate import Model, exported_model
 from recyclenet.extras import require_extra
+from recyclenet.model_files import BUNDLED, EXPORTED
 from recyclenet.predictor import Predictor
-
-BUNDLED = "bundled"
-"""What people write for the bundled model where a model file is expected."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def open_viewer(path: str | Path, layer: str | None = None) -> Viewer:
     Raises:
         RecycleNetError: as `load_classifier` and `Predictor`; an unknown layer; or torch is not installed.
     """
-    if str(path) == BUNDLED or str(path).endswith(".onnx"):
+    if str(path) == BUNDLED or str(path).endswith(EXPORTED):
         return _open_exported(Predictor(None if str(path) == BUNDLED else path))
     require_extra("train", "looking into a checkpoint")
     # Exported models need no torch.
