@@ -119,6 +119,32 @@ def test_a_list(photos, tmp_path):
         list(listed_items(tmp_path / "none.txt"))
 
 
+def test_blanks_around_a_name_are_no_part_of_it_unless_they_are(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(photos)
+    (photos / "paper.png").rename(photos / " both.png")
+    (photos / "both.png").touch()
+    names = ("glass/0.jpg ", "\tglass/1.jpg", " both.png", "both.png ", " none.jpg ", "glass/ ", " s3://x/a.jpg ")
+    (tmp_path / "list.txt").write_text("\r\n".join(["  \t", *names, " "]))
+    assert [item.name for item in listed_items(tmp_path / "list.txt")] == [
+        *("glass/0.jpg", "glass/1.jpg", " both.png", "both.png", " none.jpg "),
+        *(f"glass/{number}.jpg" for number in range(3)),
+        "s3://x/a.jpg",
+    ]
+    (tmp_path / "blank.txt").write_text(" \n\t\r\n")
+    with pytest.raises(RecycleNetError, match="is empty"):
+        list(listed_items(tmp_path / "blank.txt"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("gone/", "no file or folder gone/"), ("s3://x/a.tar.gz", "is compressed")]
+)
+def test_what_is_wrong_with_a_list_names_its_line(tmp_path, name, message):
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"a.jpg\n\n{name}\n")
+    with pytest.raises(RecycleNetError, match=f"the list {listed}, line 3: .*{message}"):
+        list(listed_items(listed))
+
+
 def test_the_mark_that_begins_a_list_is_no_part_of_a_name(tmp_path):
     listed = tmp_path / "list.txt"
     listed.write_bytes(b"\xef\xbb\xbfa.jpg\r\ncaf\xe9.jpg\r\n")

@@ -202,13 +202,21 @@ def test_a_folder_of_other_answers_is_left_alone(photos, work, tmp_path):
         run_job([str(photos)], tmp_path, work, Here())
 
 
+def test_a_refused_job_leaves_no_folder_of_its_own(work, tmp_path):
+    (tmp_path / "mine").mkdir()
+    for name in ("new", "mine"):
+        with pytest.raises(RecycleNetError, match="no file or folder"):
+            run_job(["gone"], tmp_path / name, work, Here())
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
 def test_a_stop_while_photos_are_listed(photos, work, tmp_path):
     def stop(_what, _done, _total):
         interrupt()
 
     report = run_job([str(photos)], tmp_path / "out", work, Here(), part_size=2, on_progress=stop)
     assert (report.total, report.is_complete, report.stopped_by) == (0, False, signal.SIGTERM)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
     assert run_job([str(photos)], tmp_path / "out", work, Here(), part_size=2).is_complete
 
 

@@ -1,12 +1,14 @@
 """recyclenet predict --out: options that fit together, what is said, and the exit code."""
 
 import json
+import signal
 import subprocess
 import sys
 
 import pyarrow.dataset as ds
 import pytest
 
+from recyclenet.bulk.job import JobReport
 from recyclenet.errors import MissingExtraError
 from tests.bulk.conftest import photos, tiny  # noqa: F401 (fixtures)
 
@@ -66,6 +68,14 @@ def test_a_list_instead_of_photos(run, photos, tiny, tmp_path):  # noqa: F811
         (f"{photos}/paper.png", None),
         ("missing.jpg", "no such file"),
     ]
+
+
+def test_a_stop_while_photos_are_listed(run, photos, tiny, tmp_path, monkeypatch):  # noqa: F811
+    stopped = JobReport(0, 0, 0, 0, 0.0, 0, 0, signal.SIGINT)
+    monkeypatch.setattr("recyclenet.bulk.job.run_job", lambda *_, **__: stopped)
+    code, out, err = run("predict", photos, "--model", tiny, "--out", tmp_path / "out")
+    assert (code, out) == (130, "stopped while the photos were being listed: nothing is answered yet\n")
+    assert err == "stopped; the same command begins again\n"
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])

@@ -35,23 +35,42 @@ def named_items(arguments: Iterable[str]) -> Iterator[Item]:
 def listed_items(file: Path) -> Iterator[Item]:
     """The items of a list: a line is a photo's path or URL, a tar shard (ending in .tar), or a folder (ending in /).
 
-    Photos are not looked for now: one that is missing is an answer with an error.
+    Photos are not looked for now: one that is missing is an answer with an error. Blank lines are skipped.
 
     Raises:
-        RecycleNetError: the list cannot be read or is empty, or a shard or folder of it is not there.
+        RecycleNetError: the list cannot be read or is empty, or a shard or folder of it is not there; this names the
+            line, counted from 1.
     """
     found = False
     try:
         with open(file, encoding="utf-8-sig", errors="surrogateescape") as lines:
-            for line in lines:
-                if name := line.rstrip("\r\n"):
+            for number, line in enumerate(lines, start=1):
+                if name := _listed_name(line):
                     found = True
-                    is_photo = not name.endswith(("/", ".tar", *_COMPRESSED))
-                    yield from [Item(name)] if is_photo else named_items([name])
+                    yield from _listed(name, f"the list {file}, line {number}")
     except OSError as error:
         raise RecycleNetError(f"the list {file} cannot be read: {error.strerror or error}") from error
     if not found:
         raise RecycleNetError(f"the list {file} is empty; expected a path or URL a line")
+
+
+def _listed_name(line: str) -> str:
+    """A line without its end, and without the blanks around a name that has none; empty for a blank line."""
+    name, bare = line.rstrip("\r\n"), line.strip()
+    if name == bare or not bare:
+        return bare
+    # Only names with blanks around them are looked for: a list may have millions of lines. URLs have no such blanks.
+    return bare if is_url(bare) or (os.path.exists(bare) and not os.path.exists(name)) else name  # noqa: PTH110
+
+
+def _listed(name: str, where: str) -> Iterator[Item]:
+    if not name.endswith(("/", ".tar", *_COMPRESSED)):
+        yield Item(name)
+        return
+    try:
+        yield from named_items([name])
+    except RecycleNetError as error:
+        raise RecycleNetError(f"{where}: {error}") from error
 
 
 def _local_items(argument: str) -> Iterator[Item]:

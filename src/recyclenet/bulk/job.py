@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -116,13 +117,25 @@ def run_job(
     """
     named = tuple(photos)
     spec = _spec(named, list_file, work, part_size)
-    make_folder(out)
-    with lock_folder(out), StopRequest() as stop:
+    with _folder(out), lock_folder(out), StopRequest() as stop:
         try:
             job = _read_job(out, spec) or _begin(out, spec, _items(named, list_file), stop, on_progress)
         except RunStopped:
             return JobReport(0, 0, 0, 0, 0.0, 0, 0, stop.signal_number)
         return _go_on(out, job, work, engine, stop, on_progress)
+
+
+@contextmanager
+def _folder(out: Path) -> Iterator[None]:
+    """Makes the folder where it is missing; one that was made and is empty at the end, as of a refused job, goes."""
+    is_new = not out.exists()
+    make_folder(out)
+    try:
+        yield
+    finally:
+        if is_new:
+            with suppress(OSError):  # it holds a job
+                out.rmdir()
 
 
 def _go_on(out: Path, job: _JobFile, work: Work, engine: Engine, stop: StopRequest, on_progress: Progress) -> JobReport:

@@ -87,7 +87,8 @@ def predict_into_folder(photos: list[str], model: Path | None, rules: str, optio
     else:
         typer.echo(_to_text(report, out))
     if not report.is_complete:
-        note("stopped; what is there is whole. The same command goes on")
+        rest = "what is there is whole. The same command goes on" if report.total else "the same command begins again"
+        note(f"stopped; {rest}")
         raise typer.Exit(128 + (report.stopped_by or 0))
     if report.unreadable:
         note(f"{report.unreadable} of {report.total} photos could not be read")
@@ -118,6 +119,8 @@ def _to_table(report: "JobReport", out: Path) -> dict[str, Any]:
 
 
 def _to_text(report: "JobReport", out: Path) -> str:
+    if not report.total:
+        return "stopped while the photos were being listed: nothing is answered yet"
     text = f"{report.done} of {report.total} photos have their answer in {out}"
     if not report.answered_now:
         return text
