@@ -77,6 +77,36 @@ def test_a_camera_and_a_new_class(either, mine, tmp_path, run):
     assert again.remembered == "nothing"
 
 
+def test_a_name_of_its_own_and_a_word_on_bins(exported, mine, tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    code, _, told = run("adapt", exported, "--data", f"{mine}/", "--json")
+    assert code == 0
+    assert "wood" in Predictor("model-mine.onnx").classes
+    assert told.startswith("the rules say nothing of wood: ")
+    assert told.endswith("give --rules a file with a line for each new class under [materials]\n")
+    assert told.count("\n") == 1
+    written = (tmp_path / "model-mine.onnx").read_bytes()
+    code, _, told = run("adapt", exported, "--data", mine)
+    assert (code, (tmp_path / "model-mine.onnx").read_bytes()) == (2, written)
+    assert "model-mine.onnx is already there: give --out" in told
+    shutil.rmtree(mine / "wood")
+    code, _, told = run("adapt", exported, "--data", mine, "--out", "model-mine.onnx")
+    assert (code, told) == (0, "")
+    assert "wood" not in Predictor("model-mine.onnx").classes
+
+
+@pytest.mark.parametrize("model", [[], ["bundled"]])
+def test_the_bundled_model_by_its_word(model, mine, tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    monkeypatch.setattr("recyclenet.adapt.job._open", lambda name: asked.append(name) or Predictor("stop"))
+    code, _, told = run("adapt", *model, "--data", mine)
+    assert (code, asked) == (2, [None])
+    assert "no model at stop" in told
+    (tmp_path / "bundled-mine.onnx").touch()
+    assert "bundled-mine.onnx is already there" in run("adapt", *model, "--data", mine)[2]
+
+
 def test_old_photos_are_replayed_and_say_what_was_kept(exported, mine, folder, tmp_path, run):
     out = tmp_path / "new.onnx"
     code, printed, _ = run("adapt", exported, "--data", mine, "--replay", folder.root, "-o", out)

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recyclenet.cli.console import note, progress_bar, table_console
+from recyclenet.errors import RecycleNetError
 from recyclenet.extras import require_extra
 
 if TYPE_CHECKING:
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
 
 def adapt(
     data: Annotated[Path, typer.Option(help="Your photos in class folders; 10 of each class are a good start.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")],
     model: Annotated[
-        Path | None, typer.Argument(help="An exported model (.onnx).", show_default="the bundled model")
+        Path | None, typer.Argument(help="An exported model (.onnx), or bundled.", show_default="the bundled model")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="The .onnx file to write.", show_default="MODEL-DATA.onnx here, if that is no file yet"
+        ),
     ] = None,
     replay: Annotated[
         Path | None,
@@ -37,19 +43,35 @@ def adapt(
     from recyclenet.adapt.job import adapt as run_adaptation
     from recyclenet.adapt.result import AdaptSettings
     from recyclenet.data.folder import open_photo_folder
+    from recyclenet.model_files import is_bundled
+    from recyclenet.rules import default_rules
 
     folder = open_photo_folder(data)
     old_photos = None if replay is None else open_photo_folder(replay)
+    source = None if model is None or is_bundled(model) else model
+    target = _unused_name(source, data) if out is None else out
     with progress_bar("photos") as bar:
         result = run_adaptation(
-            model, out, folder, replay=old_photos, settings=AdaptSettings(seed=seed), on_progress=bar.rename
+            source, target, folder, replay=old_photos, settings=AdaptSettings(seed=seed), on_progress=bar.rename
         )
     for reason in result.skipped:
         note(f"skipped: {reason}")
+    if gap := default_rules().gap(item.label for item in result.per_class if item.is_new):
+        note(f"{gap}; give --rules a file with a line for each new class under [materials]")
     if as_json:
         typer.echo(json.dumps(result.to_table()))
     else:
         _print(result)
+
+
+def _unused_name(model: Path | None, data: Path) -> Path:
+    """What the file is called where nobody says; raises RecycleNetError where a file has that name."""
+    from recyclenet.model_files import BUNDLED, EXPORTED
+
+    path = Path(f"{BUNDLED if model is None else model.stem}-{data.resolve().name}{EXPORTED}")
+    if path.exists():
+        raise RecycleNetError(f"{path} is already there: give --out to write over it, or another name")
+    return path
 
 
 def _print(result: "Adaptation") -> None:
