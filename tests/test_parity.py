@@ -13,6 +13,7 @@ from recyclenet.parity import compare, time_in_turn
 from recyclenet.predictor import BUNDLED_MODEL
 from recyclenet.preprocess import PreprocessSpec
 from tests.conftest import REPOSITORY
+from tests.quantize.conftest import checkpoint, exported, folder  # noqa: F401 (fixtures)
 
 CLASSES = ("a", "b", "c")
 TARGETS = [0, 0, 0, 1, 1, 1, 2, 2]
@@ -80,6 +81,32 @@ def test_command(trashnet, tmp_path, run):
     assert len(table["timings"]) == 2
     code, out, _ = run(*arguments, "--json")
     assert json.loads(out)["pairs"] == table["pairs"]
+
+
+def test_a_checkpoint_and_its_export(checkpoint, exported, folder, tmp_path, run):  # noqa: F811
+    out = tmp_path / "parity.json"
+    code, _, err = run(
+        *("parity", checkpoint, exported, "--data", folder.root, "--split", "val", "--rounds", 1, "--out", out)
+    )
+    assert (code, err.strip()) == (0, "")
+    table = json.loads(out.read_text())
+    assert [item["name"] for item in table["models"]] == [str(checkpoint), str(exported)]
+    assert [item["bytes"] for item in table["models"]] == [path.stat().st_size for path in (checkpoint, exported)]
+    [pair] = table["pairs"]
+    assert pair["agree"] == pair["total"] == len(folder.split("val"))
+    assert pair["largest_difference"] < 1e-4
+    assert [timing["model"] for timing in table["timings"]] == [str(exported)]  # torch is not timed
+
+
+def test_bundled_is_its_checkpoint(folder, run):  # noqa: F811
+    code, out, err = run("parity", "bundled", BUNDLED, "--data", folder.root, "--split", "val", "--json")
+    assert (code, err.strip()) == (0, "")
+    table = json.loads(out)
+    assert [item["name"] for item in table["models"]] == ["bundled", str(BUNDLED)]
+    assert table["models"][0]["bytes"] == BUNDLED.with_suffix(".safetensors").stat().st_size
+    [pair] = table["pairs"]
+    assert pair["total"] == len(folder.split("val"))
+    assert 0 < pair["largest_difference"] < 1  # floats against 8 bits
 
 
 def test_one_model_is_nothing_to_compare(tmp_path, run):

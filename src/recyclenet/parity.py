@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from recyclenet.data.folder import PhotoFolder
 from recyclenet.errors import RecycleNetError
 from recyclenet.evaluate import Evaluation, evaluate, load_model
 from recyclenet.machine import describe
+from recyclenet.model_files import checkpoint_file
 from recyclenet.predictor import Predictor
 
 
@@ -81,7 +82,7 @@ def measure(
     """Answers a split with every model and compares them two by two, in their order.
 
     Args:
-        models: two or more, .onnx or .safetensors.
+        models: two or more, .onnx or .safetensors; "bundled" is the checkpoint of the bundled model.
         folder: the photos.
         split: as for `evaluate`.
         rounds: forward passes to time, each model once a round; 0 for none.
@@ -91,7 +92,9 @@ def measure(
     Raises:
         RecycleNetError: as `load_model` and `evaluate`; or models of other classes.
     """
-    loaded = [load_model(path) for path in models]
+    paths = [checkpoint_file(name) for name in models]
+    # Called as they were named: where the package is installed is nobody's business in a report.
+    loaded = [replace(load_model(path), name=str(name)) for path, name in zip(paths, models, strict=True)]
     for model in loaded[1:]:
         if model.description.classes != loaded[0].description.classes:
             raise RecycleNetError(f"{model.name} and {loaded[0].name} do not have the same classes in the same order")
@@ -103,10 +106,10 @@ def measure(
                 on_progress(name, done, total)
 
         evaluations.append(evaluate(model, folder, split, on_progress=told))
-    exported = [path for path, model in zip(models, loaded, strict=True) if model.kind == "onnx"]
+    exported = [path for path, model in zip(paths, loaded, strict=True) if model.kind == "onnx"]
     return Parity(
         tuple(evaluations),
-        tuple(Path(path).stat().st_size for path in models),
+        tuple(Path(path).stat().st_size for path in paths),
         tuple(compare(first, second) for first, second in combinations(evaluations, 2)),
         time_in_turn(exported, rounds, threads) if rounds and exported else (),
         threads,

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def parity(
-    models: Annotated[list[Path], typer.Argument(help="Two or more: checkpoints and exported models of one network.")],
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Two or more: checkpoints and exported models of one network; bundled is the bundled one's checkpoint."
+        ),
+    ],
     data: Annotated[Path, typer.Option(help="The data folder.")],
     split: Annotated[str, typer.Option(help="train, val, test, or all.")] = "test",
     rounds: Annotated[int, typer.Option(help="Time so many forward passes of each exported model, in turn.")] = 0,
