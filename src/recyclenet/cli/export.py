@@ -39,7 +39,7 @@ def export(
         typer.Option(help="With --img-size: shorter side before the centre crop.", show_default="img-size / 0.875"),
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="A quarter of the size and faster: 8-bit weights and arithmetic.")
+        bool, typer.Option("--int8", help="Less than a third of the size and faster: 8-bit weights and arithmetic.")
     ] = False,
     data: Annotated[
         Path | None, typer.Option(help="With --int8: the data folder; calibrated on train, judged on val.")
