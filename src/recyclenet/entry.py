@@ -5,8 +5,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 from recyclenet.errors import RecycleNetError
 
@@ -18,17 +19,20 @@ class _Terminated(BaseException):
 def run_command(command: Callable[[], object]) -> None:
     """Runs a whole program. A RecycleNetError becomes one line on standard error and exit code 2.
 
-    SIGTERM ends it as it ends any program, but temporary files are removed first.
+    SIGTERM ends it as it ends any program, but temporary files are removed first. Both signals also end it while
+    libraries load: code in C makes an ImportError of the exception that a signal raised, a class in the making a
+    RuntimeError.
 
     Raises:
         SystemExit: with 2 for a mistake, 130 for Ctrl-C (128 + the signal's number, as shells count), 1 where nobody
             reads the output any more, or whatever the command itself ends with.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # File names need not be Unicode; they are shown escaped instead of ending the program.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    came: list[int] = []
     try:
-        with _termination_unwinds():
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # File names need not be Unicode; they are shown escaped instead of ending the program.
+            sys.stdout.reconfigure(errors="backslashreplace")
+        with _signals_unwind(came):
             command()
     except RecycleNetError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 (plain text, never wrapped, easy to grep)
@@ -43,6 +47,12 @@ def run_command(command: Callable[[], object]) -> None:
         sys.exit(130)
     except _Terminated:
         signal.raise_signal(signal.SIGTERM)
+    except Exception:
+        if not came:
+            raise
+        if came[-1] == signal.SIGTERM:
+            signal.raise_signal(signal.SIGTERM)
+        sys.exit(128 + came[-1])
 
 
 def leave_output() -> None:
@@ -51,18 +61,22 @@ def leave_output() -> None:
 
 
 @contextmanager
-def _termination_unwinds() -> Iterator[None]:
-    """Inside, SIGTERM raises instead of ending the process on the spot."""
+def _signals_unwind(came: list[int]) -> Iterator[None]:
+    """Inside, SIGTERM raises instead of ending the process on the spot, as Ctrl-C does; `came` gets their numbers."""
 
-    def unwind(_number: int, _frame: FrameType | None) -> None:
-        raise _Terminated
+    def unwind(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        if number == signal.SIGTERM:
+            raise _Terminated
+        signal.default_int_handler(number, frame)
 
-    try:
-        before = signal.signal(signal.SIGTERM, unwind)
-    except ValueError:  # not the main thread: signals go elsewhere
-        yield
-        return
+    before: dict[int, Any] = {}
+    with suppress(ValueError):  # not the main thread: signals go elsewhere
+        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, unwind)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as in a shell's background
+            before[signal.SIGINT] = signal.signal(signal.SIGINT, unwind)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

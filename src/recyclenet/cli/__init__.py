@@ -2,7 +2,10 @@
 
 import sys
 
-from recyclenet.entry import run_command
+try:
+    from recyclenet.entry import run_command
+except KeyboardInterrupt:  # nothing could catch it earlier, and this early, too, it ends quietly
+    sys.exit(130)
 
 
 def main() -> None:
