@@ -50,8 +50,12 @@ def test_none_outlives_a_main_process_that_is_killed():
 
 
 def test_signals_are_ignored_where_asked_for():
-    with process_pool(1, ignored=(signal.SIGTERM,)) as pool:
-        at_int, at_term = pool.submit(signal_handlers).result()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in a shell's background ignore it
+    try:
+        with process_pool(1, ignored=(signal.SIGTERM,)) as pool:
+            at_int, at_term = pool.submit(signal_handlers).result()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (at_int, at_term) == (signal.default_int_handler, signal.SIG_IGN)
 
 

@@ -45,6 +45,7 @@ def test_paper_is_the_original_recipe_exactly():
         "img_size": 224,
         "resize": 256,
         "train_size": 0,
+        "shots": 0,
         "trained_stages": -1,
         "views": 1,
         "batch_norm": "own",
