@@ -101,6 +101,18 @@ def test_learns_and_leaves_a_whole_run_folder(config, tmp_path):
     assert description.data["fingerprint"] == open_photo_folder(config.data).fingerprint()
 
 
+def test_shots_train_on_so_many_of_each_class_and_say_so(config, tmp_path, monkeypatch):
+    steps = []
+    monkeypatch.setattr(QUIET, "step", steps.append)
+    train(replace(config, recipe=replace(RECIPE, epochs=1, shots=3)), tmp_path / "run")
+    assert sum(step.photos for step in steps) == 3 * 3
+    description = read_checkpoint(tmp_path / "run" / "last.safetensors").description
+    assert description.training["shots"] == 3
+    whole = open_photo_folder(config.data)
+    assert description.metrics["val_total"] == len(whole.split("val"))
+    assert description.data["fingerprint"] == whole.fingerprint()  # what the run was given, of which it took some
+
+
 def test_same_seed_same_weights_other_seed_other_weights(config, tmp_path):
     config = replace(config, recipe=replace(RECIPE, epochs=1))
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
