@@ -18,7 +18,7 @@ demo: $(CORE)
 	$(BIN)/recyclenet demo $(PHOTOS)
 
 test: lint types
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 chaos: $(ALL)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.training.chaos --out results/reliability/training.json

@@ -21,7 +21,6 @@ from recyclenet.data.splits import PhotoRecord, write_splits
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-HEADINGS = re.findall(r"^#+ (.+)$", README, flags=re.MULTILINE)
 # Run by .ci/run, or by the Makefile with other words.
 BY_CI = {"make demo", "make test", "pip install -e '.[train,augment,webcam,adapt,serve,bulk]'"}
 BY_OTHER_TESTS = {
@@ -169,7 +168,17 @@ def test_example_in_python(sandbox, capsys):
     assert float(milliseconds) > 0
 
 
+def anchors(text: str) -> set[str]:
+    """How the headings of a Markdown file are linked to."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
 def test_links_lead_somewhere():
-    headings = {"#" + re.sub(r"[^\w -]", "", text).strip().lower().replace(" ", "-") for text in HEADINGS}
     for target in re.findall(r"\]\(([^)]+)\)", README):
-        assert target in headings or target.startswith("https://") or (REPOSITORY / target).exists(), target
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        file = REPOSITORY / name if name else REPOSITORY / "README.md"
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
