@@ -19,10 +19,9 @@ from recyclenet.metrics import mean_nll
 from recyclenet.models.classifier import Classifier
 from recyclenet.photo import load_photo
 from recyclenet.preprocess import PreprocessSpec
+from recyclenet.stress.elsewhere import EITHER, STRANGERS
 
 View = Callable[[Image.Image], Image.Image]
-EITHER = "_or_"  # in the name of a folder whose photos may be answered with either of two classes
-STRANGERS = "unknown"
 LONGEST = 2.0  # a strip of a photo is cut to this many times its width
 
 
