@@ -63,6 +63,7 @@ def test_model_limits(name, low, high):
         ("mixup", (0, 10), (-0.1, 11)),
         ("cutmix", (0, 1), (-0.1, 1.1)),
         ("layer_decay", (0.01, 1), (0, 1.1)),
+        ("consistency", (0, 100), (-0.1, 101, math.nan)),
         ("ema_decay", (0, 0.999999), (-0.1, 1)),
         ("views", (0, 64), (-1, 65)),
     ],
@@ -129,6 +130,13 @@ def test_cutmix_needs_photos():
     assert recipe(cutmix=0.5, trained_stages=2, views=0).cutmix == 0.5
     with pytest.raises(RecycleNetError, match="cutmix needs photos"):
         recipe(cutmix=0.5, trained_stages=2, views=2)
+
+
+def test_consistency_needs_new_augmented_views():
+    assert recipe(consistency=0.5, trained_stages=2, views=0).consistency == 0.5
+    for changes in ({"trained_stages": 2, "views": 2}, {"augment": "none"}):
+        with pytest.raises(RecycleNetError, match="consistency needs augmented views, made anew each epoch"):
+            recipe(consistency=0.5, **changes)
 
 
 @pytest.mark.parametrize(

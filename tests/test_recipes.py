@@ -42,6 +42,7 @@ def test_paper_is_the_original_recipe_exactly():
         "distill": 0.5,
         "augment": "paper",
         "surfaces": 0.0,
+        "consistency": 0.0,
         "img_size": 224,
         "resize": 256,
         "train_size": 0,

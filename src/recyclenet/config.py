@@ -9,7 +9,7 @@ from recyclenet.strict import check_range
 Attention = Literal["none", "recyclenet", "se", "cbam"]
 Place = Literal["final", "blocks"]
 Combine = Literal["sum", "mul", "max"]
-Augment = Literal["none", "paper", "strong", "camera", "randaugment"]
+Augment = Literal["none", "paper", "strong", "upright", "camera", "randaugment"]
 Scalar = bool | int | float | str
 
 RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
@@ -72,6 +72,9 @@ class Recipe:
     ema_decay: float = 0.0  # 0 is off
     augment: Augment = "paper"
     surfaces: float = 0.0  # share of views whose item is moved from the white board to a made-up surface
+    # Weight of the difference between a photo's answers on its board and on a made-up surface; 0 is off. Every photo is
+    # then seen both ways in every epoch, and `surfaces` counts for nothing.
+    consistency: float = 0.0
     img_size: int = 224
     resize: int = 256
     train_size: int = 0  # side of the augmented views; 0: img_size. Crops enlarge items, so smaller views can suffice
@@ -94,6 +97,7 @@ class Recipe:
             ("keep", 0, 100),
             ("distill", 0, 1),
             ("surfaces", 0, 1),
+            ("consistency", 0, 100),
             ("momentum", 0, 0.9999),
             ("weight_decay", 0, 10),
             ("warmup", 0, 1),
@@ -114,6 +118,11 @@ class Recipe:
             raise RecycleNetError("train_size needs views made anew each epoch: set views to 0, or leave it out")
         if self.cutmix and self.caches_features:
             raise RecycleNetError("cutmix needs photos, not features that are kept: set views to 0, or leave it out")
+        if self.consistency and (self.caches_features or self.augment == "none"):
+            raise RecycleNetError(
+                "consistency needs augmented views, made anew each epoch: set views to 0 and augment to strong, or "
+                "leave it out"
+            )
 
     @property
     def freezes(self) -> bool:

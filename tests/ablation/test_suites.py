@@ -109,13 +109,25 @@ def test_a_recipe_stands_beside_itself_without_each_of_its_levers():
     assert all(variant.model == table.baseline.model for variant in table.variants)
     assert table.baseline.model == ModelConfig(attn="recyclenet", arch_args={"output_stride": 16})
     changed = [dict(variant.settings) for variant in table.variants[1:]]
-    assert {name for line in changed for name in line} == set(LEVERS) - {"layer_decay", "cutmix"}, (
+    assert {name for line in changed for name in line} == set(LEVERS) - {"layer_decay", "cutmix", "consistency"}, (
         "best uses every other lever"
     )
     for line in changed:
         override(best, line)  # a recipe all the same
     (plain,) = recipe_tables(load_recipe("paper"), ["resnet18"], {})
     assert [variant.settings for variant in plain.variants[1:]] == []
+
+
+def test_with_teachers_one_line_more_learns_from_them():
+    plain, taught = (
+        recipe_tables(load_recipe("best"), ["resnet18"], {}, [{"mixup": 0.5}], teachers=teachers)[0].variants
+        for teachers in (False, True)
+    )
+    assert taught[:-1] == plain
+    assert not any(variant.taught for variant in plain)
+    assert (taught[-1].taught, taught[-1].settings) == (True, ())
+    assert taught[-1].name == f"{plain[0].name}, taught"
+    assert len({variant.key for variant in taught}) == 3
 
 
 def test_changes_of_ones_own_have_names_and_folders_of_their_own():

@@ -116,6 +116,35 @@ def test_a_recipe_is_compared_with_itself_changed(arguments, run, tmp_path):
     assert json.loads((folder / "config.json").read_text())["recipe"]["label_smoothing"] == 0.1
 
 
+def test_one_line_learns_from_teachers_and_the_others_from_labels_alone(arguments, run, tmp_path):
+    words = ["recipe" if word == "combine" else word for word in arguments]
+    code, out, err = run(*words, "--vary", "mixup=0.1", "--json")
+    assert code == 0, err
+    (baseline, _) = json.loads(out)["tables"][0]["lines"]
+    teacher = tmp_path / "out" / "runs" / f"{baseline['key']}-seed-1" / "best.safetensors"
+    code, out, err = run(*words, "--teacher", teacher, "--json")
+    assert code == 0, err
+    table = json.loads(out)
+    assert table["teachers"] == f"{teacher.parent.name}/best.safetensors"
+    lines = table["tables"][0]["lines"]
+    assert lines[0] == baseline, "what is there is kept: it has no teachers"
+    assert lines[-1]["name"] == f"{baseline['name'].removesuffix(', from scratch')}, taught, from scratch"
+    configs = {
+        line["key"]: json.loads((tmp_path / "out" / "runs" / f"{line['key']}-seed-1" / "config.json").read_text())
+        for line in lines
+    }
+    assert [config["teachers"] for config in configs.values()] == [[]] * (len(lines) - 1) + [[str(teacher)]]
+
+
+def test_teachers_that_are_not_there_or_have_no_place_are_found_first(arguments, run, tmp_path):
+    code, _, err = run(*arguments, "--teacher", tmp_path / "nobody.safetensors")
+    assert (code, f"no trained model at {tmp_path / 'nobody.safetensors'}, which --teacher names" in err) == (2, True)
+    (tmp_path / "somebody.safetensors").write_bytes(b"")
+    code, _, err = run(*arguments, "--teacher", tmp_path / "somebody.safetensors")
+    assert (code, "--teacher goes with the suite recipe, not with combine" in err) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("suite", "line", "message"),
     [

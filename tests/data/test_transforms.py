@@ -39,7 +39,8 @@ def by_hand(augment, photo):
         steps = [v2.RandomResizedCrop(48, scale=(0.35, 1.0), interpolation=bilinear), v2.RandomHorizontalFlip()]
         colours = v2.RandomApply([v2.ColorJitter(0.25, 0.25, 0.25, 0.03)], p=0.6)
         others = v2.RandAugment(interpolation=bilinear, fill=[255, 255, 255])
-        steps += [v2.RandomVerticalFlip(), turned, others if augment == "randaugment" else colours]
+        steps += [] if augment == "upright" else [v2.RandomVerticalFlip(), turned]
+        steps += [others if augment == "randaugment" else colours]
     for step in steps:
         photo = step(photo)
     pixels = torch.from_numpy(np.array(photo)).permute(2, 0, 1).float() / 255
@@ -48,7 +49,7 @@ def by_hand(augment, photo):
 
 
 @pytest.mark.parametrize("photo", [PHOTO, PHOTO.resize((160, 20)), PHOTO.resize((20, 160))], ids=lambda p: str(p.size))
-@pytest.mark.parametrize("augment", ["paper", "strong", "randaugment"])
+@pytest.mark.parametrize("augment", ["paper", "strong", "upright", "randaugment"])
 def test_without_surfaces_the_views_are_those_of_torchvisions_transforms(augment, photo):
     transform = create_transform(augment, SPEC)
     for seed in range(24):
@@ -72,8 +73,27 @@ def test_with_surfaces_every_view_shows_another_place(augment):
         assert (image - seeded(plain, PHOTO, seed)).abs().mean() > 0.05
 
 
+@pytest.mark.parametrize("augment", ["paper", "strong"])
+def test_twins_differ_in_the_place_alone(augment):
+    plain, twins = create_transform(augment, SPEC), create_transform(augment, SPEC, surfaces=0.7, twins=True)
+    elsewhere = transforms._Elsewhere(1.0, SPEC.resize)
+    for seed in range(8):
+        both = seeded(twins, PHOTO, seed)
+        assert both.shape == (6, 48, 48)
+        after = torch.rand(())
+        moved = seeded(elsewhere, PHOTO, seed)
+        chance = torch.get_rng_state()
+        assert torch.equal(both[:3], plain(PHOTO))
+        assert torch.equal(after, torch.rand(())), "the next photo's chance would hang on this one's views"
+        torch.set_rng_state(chance)
+        assert torch.equal(both[3:], plain(moved))
+        assert (both[:3] - both[3:]).abs().mean() > 0.05
+
+
 def test_the_evaluation_view_is_never_restaged():
-    assert torch.equal(create_transform("none", SPEC, surfaces=1.0)(PHOTO), torch.from_numpy(SPEC(PHOTO)))
+    plain = torch.from_numpy(SPEC(PHOTO))
+    assert torch.equal(create_transform("none", SPEC, surfaces=1.0)(PHOTO), plain)
+    assert torch.equal(create_transform("none", SPEC, twins=True)(PHOTO), plain)
 
 
 def test_the_share_is_what_was_asked_for():

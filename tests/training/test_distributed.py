@@ -109,6 +109,12 @@ def test_two_processes_have_the_losses_of_one(one, two):
     assert_alike(one, two)
 
 
+def test_twins_in_two_processes_have_the_losses_of_one(shop, tmp_path):
+    twins = EXACT | {"epochs": 1, "consistency": 1.0}
+    one = shop.in_one(tmp_path / "one", twins)
+    assert_alike(one, shop.in_two(tmp_path / "two", twins))
+
+
 def test_the_comparison_sees_another_order_of_the_photos(shop, one, tmp_path):
     finish([str(word) for word in shop.command(tmp_path / "other", EXACT, "--seed", 5)], tmp_path / "log")
     with pytest.raises(AssertionError):

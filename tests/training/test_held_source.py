@@ -156,7 +156,8 @@ def test_it_trains_as_files_do_and_a_run_may_move(held, tmp_path):
     ("recipe", "said"),
     [
         ({"surfaces": 0.1}, r"moves items to made-up surfaces \(recipe.surfaces\)"),
-        ({"augment": "camera"}, r"views of the kind 'camera' \(recipe.augment\), not paper or strong"),
+        ({"consistency": 0.1}, r"shows items on made-up surfaces too \(recipe.consistency\)"),
+        ({"augment": "camera"}, r"views of the kind 'camera' \(recipe.augment\), not paper, strong or upright"),
         ({"augment": "none"}, "views of the kind 'none'"),
         ({"trained_stages": 0, "views": 2}, "trains on features that are kept already"),
     ],

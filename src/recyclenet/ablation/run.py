@@ -37,7 +37,15 @@ class Run:
         """What is trained."""
         pretrained = self.base.pretrained if self.variant.pretrained else "none"
         recipe = override(self.base.recipe, dict(self.variant.settings))
-        return replace(self.base, model=self.variant.model, recipe=recipe, pretrained=pretrained, seed=self.seed)
+        teachers = self.base.teachers if self.variant.taught else ()
+        return replace(
+            self.base,
+            model=self.variant.model,
+            recipe=recipe,
+            pretrained=pretrained,
+            teachers=teachers,
+            seed=self.seed,
+        )
 
 
 def result_file(out: Path, run: Run) -> Path:

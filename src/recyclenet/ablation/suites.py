@@ -15,12 +15,17 @@ _NAMES = {"none": "no attention", "se": "SE", "cbam": "CBAM", "recyclenet": "Rec
 class Variant:
     """A network, its start and its training: one line of a table.
 
-    `pretrained` is false for training from scratch; `settings` are those that differ from the ablation's recipe.
+    Attributes:
+        model: the network.
+        pretrained: false for training from scratch.
+        settings: those that differ from the ablation's recipe.
+        taught: whether it learns the answers of the ablation's teachers, too.
     """
 
     model: ModelConfig
     pretrained: bool = True
     settings: tuple[tuple[str, Scalar], ...] = ()
+    taught: bool = False
 
     @property
     def key(self) -> str:
@@ -32,6 +37,8 @@ class Variant:
         if model.attn == "recyclenet":
             parts.append("-".join(model.gates) if len(model.gates) == 1 else model.combine)
         parts += [f"{name}-{value}" for name, value in self.settings]
+        if self.taught:
+            parts.append("taught")
         # A setting's value becomes part of a folder's name.
         return re.sub(r"[^\w.-]", "_", "-".join([*parts, "" if self.pretrained else "scratch"]).rstrip("-"))
 
@@ -47,6 +54,7 @@ class Variant:
         elif model.attn == "recyclenet":
             name += f", gates combined by {model.combine}"
         name += "".join(f", {setting} {value}" for setting, value in self.settings)
+        name += ", taught" if self.taught else ""
         return name if self.pretrained else f"{name}, from scratch"
 
 
@@ -76,6 +84,7 @@ LEVERS: dict[str, Scalar] = {
     "ema_decay": 0.0,
     "augment": "paper",
     "surfaces": 0.0,
+    "consistency": 0.0,
 }
 """What a recipe can do without, and the value that is without it."""
 
@@ -125,6 +134,7 @@ def recipe_tables(
     changes: Sequence[Mapping[str, Scalar]] = (),
     *,
     pretrained: bool = True,
+    teachers: bool = False,
 ) -> list[Table]:
     """A recipe beside itself with something else in it, trained with RecycleNet's attention at the end.
 
@@ -135,12 +145,14 @@ def recipe_tables(
         changes: the settings that differ, a line each; without any, each of the recipe's own levers in turn is
             taken away.
         pretrained: as in `suite_tables`.
+        teachers: whether there are any; then a line more is the recipe as it is with their answers to learn.
     """
     lines = changes or [{name: off} for name, off in LEVERS.items() if getattr(recipe, name) != off]
     tables = []
     for arch in dict.fromkeys(archs):
         whole = Variant(ModelConfig(arch=arch, attn="recyclenet", arch_args=dict(arch_args)), pretrained)
         variants = [replace(whole, settings=tuple(line.items())) for line in lines]
+        variants += [replace(whole, taught=True)] if teachers else []
         tables.append(Table(f"The recipe {recipe.name}, changed", arch, whole, (whole, *variants)))
     return tables
 

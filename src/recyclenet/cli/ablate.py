@@ -56,6 +56,13 @@ def ablate(
             show_default="the recipe without each of its levers",
         ),
     ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="For the suite recipe: a trained model of the same classes; one more line learns its answers, or the "
+            "mean of several, by the share recipe.distill. May be repeated."
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes that decode photos, for each run.")] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")] = "auto",
     jobs: Annotated[int, typer.Option(help="Runs side by side; one a GPU is a good number.", min=1, max=64)] = 1,
@@ -73,12 +80,12 @@ def ablate(
     settings = parse_assignments(set_ or ())
     if foreign := [key for key in settings if not key.startswith("recipe.")]:
         raise RecycleNetError(f"--set is for recipe.… alone, not for {', '.join(foreign)}: the rest has options")
-    if pretrained not in ("imagenet", "none") and not Path(pretrained).is_file():
-        raise RecycleNetError(f"no file of weights at {pretrained} (expected imagenet, none or a file)")
+    _check_files(pretrained, teacher or [])
     given: dict[str, Any] = {
         "recipe.epochs": epochs,
         "mean": three_numbers(mean, "mean"),
         "std": three_numbers(std, "std"),
+        "teachers": None if teacher is None else [str(path) for path in teacher],
     }
     changes = {key: value for key, value in given.items() if value is not None} | settings
     start = TrainConfig(str(data), ModelConfig(), load_recipe(recipe), pretrained, workers=workers, device=device)
@@ -95,6 +102,7 @@ def ablate(
     from recyclenet.cli.suite_progress import SuiteProgress
     from recyclenet.data.folder import open_photo_folder
     from recyclenet.lock import lock_folder
+    from recyclenet.training.describe import name_files
     from recyclenet.training.settings import check_settings
 
     folder = open_photo_folder(data)
@@ -129,6 +137,7 @@ def ablate(
         facts = {
             "data": folder.root.resolve().name,
             "pretrained": Path(base.pretrained).name,
+            **({"teachers": name_files(base.teachers)} if base.teachers else {}),
             "recipe": asdict(base.recipe),
             **environments(out, [run for run in runs if run.seed in results.get(run.variant.key, {})]),
             "command": shlex.join(["recyclenet", *sys.argv[1:]]),
@@ -156,6 +165,13 @@ def ablate(
         raise typer.Exit(128 + stopped_by)
 
 
+def _check_files(pretrained: str, teachers: list[Path]) -> None:
+    if pretrained not in ("imagenet", "none") and not Path(pretrained).is_file():
+        raise RecycleNetError(f"no file of weights at {pretrained} (expected imagenet, none or a file)")
+    if missing := [path for path in teachers if not path.is_file()]:
+        raise RecycleNetError(f"no trained model at {missing[0]}, which --teacher names")
+
+
 def _tables(
     suite: str, archs: list[str], arch_args: "dict[str, Scalar]", vary: list[str], base: "TrainConfig"
 ) -> "list[Table]":
@@ -165,9 +181,9 @@ def _tables(
     pretrained = base.pretrained != "none"
     if suite == RECIPE:
         lines = [parse_assignments(line.split(",")) for line in vary]
-        return recipe_tables(base.recipe, archs, arch_args, lines, pretrained=pretrained)
-    if vary:
-        raise RecycleNetError(f"--vary goes with the suite {RECIPE}, not with {suite}")
+        return recipe_tables(base.recipe, archs, arch_args, lines, pretrained=pretrained, teachers=bool(base.teachers))
+    if vary or base.teachers:
+        raise RecycleNetError(f"{'--vary' if vary else '--teacher'} goes with the suite {RECIPE}, not with {suite}")
     whole = not base.recipe.needs_pretrained
     return suite_tables(suite, archs, arch_args, pretrained=pretrained, whole_network=whole)
 

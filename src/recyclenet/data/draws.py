@@ -8,7 +8,7 @@ import torch
 
 from recyclenet.config import Augment
 
-SMALLEST_PART = {"paper": 0.08, "strong": 0.35, "camera": 0.35, "randaugment": 0.35}
+SMALLEST_PART = {"paper": 0.08, "strong": 0.35, "upright": 0.35, "camera": 0.35, "randaugment": 0.35}
 """The least share of a photo's area that a view shows."""
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
@@ -67,8 +67,7 @@ def draw_view(augment: Augment, height: int, width: int) -> Draw:
     mirrored = _chance(0.5)
     if augment == "paper":
         return Draw(part, mirrored)
-    flipped = _chance(0.5)
-    turns = int(torch.randint(4, ()))
+    flipped, turns = (False, 0) if augment == "upright" else (_chance(0.5), int(torch.randint(4, ())))
     if augment == "randaugment" or not _chance(_COLOUR_SHARE):
         return Draw(part, mirrored, flipped, turns)
     order = tuple(torch.randperm(4).tolist())

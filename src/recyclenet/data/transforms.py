@@ -21,22 +21,28 @@ Transform = Callable[[Image.Image], Tensor]
 _INTERPOLATION = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
 
 
-def create_transform(augment: Augment, spec: PreprocessSpec, surfaces: float = 0.0) -> Transform:
+def create_transform(
+    augment: Augment, spec: PreprocessSpec, surfaces: float = 0.0, *, twins: bool = False
+) -> Transform:
     """RGB photo → (3, img_size, img_size) float32, normalised; random numbers from torch's global generator.
 
     "none" is the evaluation view. "paper" is the original's: random resized crop and horizontal flip.
     "strong" adds what the items allow (they lie on a table, so any turn is as likely as any other) and what
-    cameras do: all flips and quarter turns, lighting and colour, a hidden patch. "camera" adds to "strong" what cheap
-    or badly placed cameras do: blur, coarse pixels, other lamps, wrong exposure, strong compression. "randaugment" has
-    two of RandAugment's operations, at its usual strength, in place of lighting and colour
-    (https://arxiv.org/abs/1909.13719).
+    cameras do: all flips and quarter turns, lighting and colour, a hidden patch. "upright" is "strong" without
+    turns and without top and bottom exchanged. "camera" adds to "strong" what cheap or badly placed cameras do: blur,
+    coarse pixels, other lamps, wrong exposure, strong compression. "randaugment" has two of RandAugment's operations,
+    at its usual strength, in place of lighting and colour (https://arxiv.org/abs/1909.13719).
 
     Args:
         augment: which of them.
         spec: the evaluation view.
         surfaces: the share of augmented views that show the item on a made-up surface, see `data.staging`.
+        twins: each augmented view twice, one over the other, (6, img_size, img_size): of the photo as it is, and of
+            the item on a made-up surface. The rest of chance is the same for both; `surfaces` counts for nothing.
     """
-    return _View(spec) if augment == "none" else _Augmented(augment, spec, surfaces)
+    if augment == "none":
+        return _View(spec)
+    return _Twins(augment, spec) if twins else _Augmented(augment, spec, surfaces)
 
 
 # Classes and not closures: worker processes that do not fork get their transform by pickle.
@@ -66,6 +72,18 @@ class _Augmented:
         image = torch.from_numpy(self.spec.normalize(view))
         image[:, hidden.top : hidden.top + hidden.height, hidden.left : hidden.left + hidden.width] = 0
         return image
+
+
+class _Twins:
+    def __init__(self, augment: Augment, spec: PreprocessSpec) -> None:
+        self.view, self.elsewhere = _Augmented(augment, spec, surfaces=0.0), _Elsewhere(1.0, spec.resize)
+
+    def __call__(self, photo: Image.Image) -> Tensor:
+        elsewhere = self.elsewhere(photo)
+        chance = torch.get_rng_state()
+        view = self.view(photo)
+        torch.set_rng_state(chance)
+        return torch.cat([view, self.view(elsewhere)])
 
 
 def _laid(photo: Image.Image, draw: Draw, spec: PreprocessSpec) -> Image.Image:

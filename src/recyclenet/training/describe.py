@@ -45,13 +45,13 @@ def describe_model(
             **({"shots": recipe.shots} if recipe.shots else {}),
             "pretrained": Path(config.pretrained).name,
             **({"init": Path(config.init).name} if config.init else {}),
-            **({"teachers": _named(config.teachers)} if config.teachers else {}),
+            **({"teachers": name_files(config.teachers)} if config.teachers else {}),
             **({"left_out": left_out} if left_out else {}),
         },
         version=recyclenet.__version__,
     )
 
 
-def _named(paths: tuple[str, ...]) -> str:
+def name_files(paths: tuple[str, ...]) -> str:
     """Files as a model says them: with their folder, for runs call theirs alike."""
     return ", ".join("/".join(Path(path).parts[-2:]) for path in paths)

@@ -69,8 +69,10 @@ def _check_held(recipe: Recipe) -> None:
         if recipe.caches_features
         else "moves items to made-up surfaces (recipe.surfaces), which is done photo by photo"
         if recipe.surfaces
-        else f"makes views of the kind {recipe.augment!r} (recipe.augment), not paper or strong"
-        if recipe.augment not in ("paper", "strong")
+        else "shows items on made-up surfaces too (recipe.consistency), which is done photo by photo"
+        if recipe.consistency
+        else f"makes views of the kind {recipe.augment!r} (recipe.augment), not paper, strong or upright"
+        if recipe.augment not in ("paper", "strong", "upright")
         else None
     )
     if reason is not None:

@@ -23,6 +23,7 @@ from recyclenet.training.sources import Source
 from recyclenet.training.state import Learner
 from recyclenet.training.teachers import Teachers
 from recyclenet.training.team import Team
+from recyclenet.training.twins import disagreement, in_turn
 
 
 class Updated(NamedTuple):
@@ -78,13 +79,15 @@ class Updater:
         self.model, self.recipe = learner.model, learner.recipe
         self._pass = _Pass(source, self.model, memory)
         self._shared: nn.Module | None = None
-        self._compiled = CompiledStep(self._pass, compute, self.recipe.batch_size) if compiled else None
+        self._views = 2 if self.recipe.consistency else 1  # of a photo, in a batch
+        rows = self._views * self.recipe.batch_size
+        self._compiled = CompiledStep(self._pass, compute, rows) if compiled else None
 
     def update(self, inputs: Tensor, targets: Tensor, counts: Sequence[int], updates: int) -> Updated:
         """One step.
 
         Args:
-            inputs: this process's part of the batch, (n, …) float32.
+            inputs: this process's part of the batch, (n, …) float32; (n, 6, H, W) where photos come as twins.
             targets: (n,) int64.
             counts: photos in every process's part, in order of rank.
             updates: of the weights before this one.
@@ -102,8 +105,12 @@ class Updater:
         mixed, shares = mix_pairs(inputs, targets, self.model.head.out_features, recipe.mixup, recipe.cutmix)
         if whole and divided:
             mixed, shares, targets = mixed[own], shares[own], targets[own]
+        views = self._views
+        if views > 1:  # mixed as twins are, with the same photo in the same shares
+            mixed, shares = self.compute.place(in_turn(mixed)), shares.repeat_interleave(views, dim=0)
         if not team.alone:
-            self.model.drop.take_part(own if divided else slice(None), photos)
+            rows = slice(views * own.start, views * own.stop) if divided else slice(None)
+            self.model.drop.take_part(rows, views * photos)
         weight = len(targets) / photos
         shared = divided and not team.alone
         compiled = self._compiled if self._compiled is not None and self._compiled.takes(mixed) else None
@@ -114,9 +121,11 @@ class Updater:
                 if self.teachers is not None:
                     loss = torch.lerp(loss, self.teachers.loss(mixed, logits), recipe.distill)
             loss = loss + recipe.keep * moved
+            if views > 1:
+                loss = loss + recipe.consistency * disagreement(logits)
             self.learner.optimizer.zero_grad(set_to_none=True)
             (loss * (weight * team.size) if shared else loss).backward()  # type: ignore[no-untyped-call]
-        correct = (logits.detach().argmax(dim=1) == targets).sum()
+        correct = (logits.detach()[::views].argmax(dim=1) == targets).sum()
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         # Asked for once a step, when all is under way: a GPU would stand still while it is asked.

@@ -43,7 +43,7 @@ def test_photos_of_one_size_come_together():
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-@pytest.mark.parametrize("augment", ["paper", "strong"])
+@pytest.mark.parametrize("augment", ["paper", "strong", "upright"])
 def test_a_batch_of_views_is_what_they_are_one_by_one(rng, augment, interpolation):
     spec = PreprocessSpec(32, 36, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3), interpolation)
     photos = [smooth(rng, size) for size in SIZES]
@@ -62,8 +62,8 @@ def test_a_batch_of_views_is_what_they_are_one_by_one(rng, augment, interpolatio
     levels = torch.tensor(spec.std)[:, None, None] * 255
     differences = [float(((one - other) * levels).abs().mean()) for one, other in zip(views, wanted, strict=True)]
     assert max(differences) < 1, "a view that lies, looks or is hidden otherwise differs by far more"
-    assert np.median(differences) < 0.25
-    assert ((views == 0).sum(dim=(1, 2, 3)) > 3 * 20).any() == (augment == "strong"), "hidden parts"
+    assert np.median(differences) < 0.4
+    assert ((views == 0).sum(dim=(1, 2, 3)) > 3 * 20).any() == (augment != "paper"), "hidden parts"
 
 
 @pytest.mark.parametrize("turns", range(4))

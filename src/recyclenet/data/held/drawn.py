@@ -15,7 +15,7 @@ class DrawnViews(LoadedPhotos):
         names: of the photos.
         targets: of each.
         sizes: of each, as decoded: (height, width).
-        augment: paper or strong.
+        augment: paper, strong or upright.
         side: of the views.
         seed: of the run.
     """
