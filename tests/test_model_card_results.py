@@ -1,11 +1,12 @@
 """What a card repeats of other commands' results, against figures worked out by hand."""
 
 import json
+import os
 
 import pytest
 
 from recyclenet.errors import RecycleNetError
-from recyclenet.model_card_results import ADAPT, FILES, FOLDS, PARITY, read_results, results_lines
+from recyclenet.model_card_results import ADAPT, FILES, FOLDS, PARITY, PICTURES, read_results, results_lines
 
 PAIR = {"first": "float.onnx", "second": "int8.onnx", "total": 10, "agree": 9, "better": 0, "worse": 1,
         "p_value": 1.0, "largest_difference": 0.2, "mean_difference": 0.1}  # fmt: skip
@@ -131,3 +132,17 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / PARITY).write_bytes(b"\xff")
     with pytest.raises(RecycleNetError, match="cannot be read"):
         read_results(tmp_path)
+
+
+def test_pictures_on_another_drive_are_linked_whole(tmp_path, monkeypatch):
+    """Windows has no relative path from one drive to another."""
+    picture = tmp_path / next(iter(PICTURES.values()))
+    picture.parent.mkdir(parents=True)
+    picture.touch()
+
+    def relpath(path, start):
+        raise ValueError("path is on mount 'C:', start on mount 'D:'")
+
+    monkeypatch.setattr(os.path, "relpath", relpath)
+    (line,) = [line for line in results_lines(read_results(tmp_path), tmp_path) if line.startswith("![")]
+    assert f"]({picture.as_uri()})" in line

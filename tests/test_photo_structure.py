@@ -98,7 +98,10 @@ def test_a_png_in_many_full_chunks(rng) -> None:
 
 @pytest.mark.parametrize("kind", [b"P1", b"P2", b"P3"])
 def test_pixels_as_text(kind: bytes) -> None:
-    refused(kind + b"\n1 1\n255\n0 0 0\n", "written as text; save it as PNG or JPEG")
+    for header in (b"\n1 1", b" # by hand\n1 1", b"\r\n+1 1", b"\x0b1 1"):
+        refused(kind + header + b"\n255\n0 0 0\n", "written as text; save it as PNG or JPEG")
+    for text in (b"P1 problems of today", kind + b"x" * 100):
+        refused(text, "not a photo|damaged")
 
 
 @pytest.mark.skipif(not features.check("libtiff"), reason="Pillow was built without libtiff")

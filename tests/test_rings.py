@@ -15,8 +15,8 @@ SOURCE = Path(recyclenet.__file__).parent
 # Ring of each module or package below recyclenet; the most specific name counts.
 RINGS = {
     "errors": 0, "atomic": 0, "labels": 0, "strict": 0, "config": 0, "recipes": 0, "rules": 0, "configs": 0,
-    "bundled": 0, "machine": 0, "extras": 0, "entry": 0, "ahead": 0, "lock": 0, "toml_file": 0, "onnx_file": 0,
-    "process_pool": 0, "model_files": 0, "training.interrupt": 0,
+    "bundled": 0, "machine": 0, "extras": 0, "entry": 0, "ahead": 0, "lock": 0, "toml_file": 0, "json_file": 0,
+    "onnx_file": 0, "process_pool": 0, "model_files": 0, "training.interrupt": 0,
     "photo": 1, "photo_structure": 1, "rgb": 1, "preprocess": 1, "description": 1, "predictor": 1, "metrics": 1,
     "outputs": 1, "evaluate": 1, "report": 1, "model_card": 1, "model_card_results": 1,
     "pictures": 1, "comparison": 1, "parity": 1, "conformal": 1, "calibration": 1, "calibrate": 1,

@@ -1,6 +1,5 @@
 """What other commands measured, for a model's card: read from a folder like this repository's results/."""
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from recyclenet.errors import RecycleNetError
+from recyclenet.json_file import read_json
 from recyclenet.parity import Pair, Timing
 from recyclenet.report import markdown_cell
 from recyclenet.stress.lines import share
@@ -214,22 +214,19 @@ def _spread(values: Sequence[float], digits: int = 1) -> str:
 
 
 def _link(path: Path, folder: Path) -> str:
-    relative = os.path.relpath(path.resolve(), folder.resolve()).replace(os.sep, "/")
+    try:
+        relative = os.path.relpath(path.resolve(), folder.resolve()).replace(os.sep, "/")
+    except ValueError:  # Windows: another drive, to which no relative path leads
+        return path.resolve().as_uri()
     return quote(os.fsencode(relative))  # a blank would end the link
 
 
 def _read(path: Path, parse: Callable[[Any, str], T]) -> T | None:
     """Parses the JSON, told the file's name for errors; None where there is no file."""
     try:
-        text = path.read_text(encoding="utf-8")
+        table = read_json(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise RecycleNetError(f"{path} cannot be read: {error}") from error
-    try:
-        table = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RecycleNetError(f"{path} is damaged: it is not JSON ({error})") from error
     return parse(table, str(path))
 
 

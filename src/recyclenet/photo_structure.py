@@ -29,7 +29,7 @@ _ALONE = (0x01, 0xD8)  # no length follows
 _IN_ONE_SCAN = (0xC0, 0xC1, 0xC9)  # pictures that end with a scan of all their components: not the progressive ones
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_TEXT_PIXELS = (b"P1", b"P2", b"P3")
+_TEXT_PIXELS = re.compile(rb"P[123]\s[\s#+\d]")  # and not a text that happens to begin so
 
 
 def check_structure(data: bytes, label: str) -> None:
@@ -46,7 +46,7 @@ def check_structure(data: bytes, label: str) -> None:
         _check_jpeg(data, label)
     elif data.startswith(_PNG):
         _check_png(data, label)
-    elif data.startswith(_TEXT_PIXELS):
+    elif _TEXT_PIXELS.match(data):
         raise PhotoError(label, "a PPM whose pixels are written as text; save it as PNG or JPEG")
 
 

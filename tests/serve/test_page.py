@@ -79,6 +79,32 @@ def test_what_is_no_photo_is_said_aloud(open_page, tmp_path):
     page.complaints.clear()  # the browser itself notes the 422
 
 
+@pytest.mark.parametrize("second", ["photo", "camera"])
+def test_an_answer_that_comes_late_does_not_replace_what_was_chosen_since(open_page, bottle, second):
+    page = open_page(permissions=["camera"])
+    held = []
+
+    def hold(route):  # the first photo's request; whatever comes after it passes
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/v1/classify*", hold)
+    page.set_input_files("#file", bottle)
+    page.wait_for_selector("#stage[aria-busy=true]")
+    if second == "photo":
+        upload(page, bottle)
+    else:
+        page.click("#camera")
+    page.wait_for_selector("#answer:not([hidden])")
+    assert page.get_attribute("#stage", "aria-busy") == "false"
+    held[0].fulfill(json={"results": [DOUBTFUL]})
+    page.wait_for_timeout(200)
+    assert "plastic or glass" not in page.text_content("#verdict")
+    assert page.is_visible("#video") == (second == "camera")
+
+
 @pytest.mark.parametrize("how", ["drop", "paste"])
 def test_a_photo_dropped_or_pasted(open_page, bottle, how):
     page = open_page()

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from recyclenet.atomic import write_text
-from recyclenet.errors import RecycleNetError
+from recyclenet.json_file import read_json
 from recyclenet.strict import from_dict
 
 
@@ -49,13 +49,7 @@ def read_result(path: Path) -> RunResult | None:
         RecycleNetError: the file is damaged.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        table = read_json(path, "remove it, and the run is done again")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise RecycleNetError(f"{path} cannot be read: {error}") from error
-    try:
-        table = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RecycleNetError(f"{path} is damaged ({error}): remove it, and the run is done again") from error
     return from_dict(RunResult, table, str(path))

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import recyclenet
 from recyclenet.atomic import make_folder, write_text
@@ -20,6 +19,7 @@ from recyclenet.bulk.listing import Listing, write_listing
 from recyclenet.bulk.parts import PartFolder
 from recyclenet.bulk.work import Work
 from recyclenet.errors import RecycleNetError
+from recyclenet.json_file import read_json
 from recyclenet.lock import lock_folder
 from recyclenet.recipes import differences
 from recyclenet.strict import check_range, from_dict
@@ -195,11 +195,9 @@ def _absolute(path: str | Path) -> str:
 def _read_job(out: Path, spec: JobSpec) -> _JobFile | None:
     path = out / JOB_FILE
     try:
-        table: Any = json.loads(path.read_text(encoding="utf-8"))
+        table = read_json(path, "choose another --out")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise RecycleNetError(f"{path} cannot be read: {error}; choose another --out") from error
     job = from_dict(_JobFile, table, str(path))
     if changes := differences(job.spec, spec):
         raise RecycleNetError(

@@ -16,6 +16,7 @@ from recyclenet.config import TrainConfig
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.data.inventory import write_inventory
 from recyclenet.errors import RecycleNetError
+from recyclenet.json_file import read_json
 from recyclenet.machine import commit, describe
 from recyclenet.recipes import differences
 from recyclenet.strict import from_dict
@@ -84,18 +85,16 @@ class RunFolder:
             RecycleNetError: there is no run here, or its configuration is damaged.
         """
         try:
-            table = json.loads(self.config_file.read_text(encoding="utf-8"))
+            table = read_json(self.config_file)
         except FileNotFoundError as error:
             raise RecycleNetError(f"no run to resume in {self.path}: {self.config_file.name} is missing") from error
-        except (OSError, ValueError, RecursionError) as error:
-            raise RecycleNetError(f"{self.config_file} cannot be read: {error}") from error
         return from_dict(TrainConfig, table, str(self.config_file))
 
     def read_environment(self) -> dict[str, Any]:
         """What the run was started on; empty where that is not known."""
         try:
-            table = json.loads(self.environment_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
+            table = read_json(self.environment_file)
+        except (FileNotFoundError, RecycleNetError):
             return {}
         return table if isinstance(table, dict) else {}
 

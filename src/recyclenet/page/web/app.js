@@ -13,6 +13,7 @@ const camera = new Camera($("video"));
 let about = null; // what the service says of its model
 let shown = null; // {photo, answer} that the page shows
 let showsHeat = false;
+let looking = null; // the turn of the photo that was chosen last, while it is looked at; a new object for each
 let live = null; // the turn of the live camera, a new object each time that it is switched on; null: off
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -152,8 +153,11 @@ $("heatmap").addEventListener("click", () => {
 
 // --- a photo ---
 
+// Several photos may be under way, and the slowest comes last: the one that the person chose last is shown.
 async function look(photo) {
+  const turn = {};
   stopCamera();
+  looking = turn;
   closeFeedback();
   say("");
   $("stage").setAttribute("aria-busy", "true");
@@ -162,10 +166,16 @@ async function look(photo) {
     if (photo.size > about.limits.body_bytes) {
       throw new Error(`The photo has more than ${Math.round(about.limits.body_bytes / 2 ** 20)} MiB.`);
     }
-    show(photo, await withKey(() => service.classify(photo)));
+    const answer = await withKey(() => service.classify(photo));
+    if (looking === turn) show(photo, answer);
   } catch (error) {
-    say(error.message);
+    if (looking === turn) say(error.message);
   }
+  if (looking === turn) stopLooking();
+}
+
+function stopLooking() {
+  looking = null;
   $("stage").setAttribute("aria-busy", "false");
 }
 
@@ -204,6 +214,7 @@ function stopCamera() {
 
 async function startCamera() {
   const turn = (live = {});
+  stopLooking();
   arrange();
   try {
     await meet();
