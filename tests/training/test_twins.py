@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from torch.nn import functional
 from recyclenet.checkpoint import load_classifier
 from recyclenet.config import ModelConfig, Recipe, TrainConfig
 from recyclenet.data.folder import open_photo_folder, split_photo_folder
-from recyclenet.training import loop
+from recyclenet.data.shots import take_shots
+from recyclenet.training import compiled, loop
 from recyclenet.training.device import choose_compute
 from recyclenet.training.settings import create_spec
 from recyclenet.training.sources import PhotoSource
@@ -74,13 +76,14 @@ def test_the_loss_has_both_views_and_how_far_they_are_apart(config, tmp_path):
 
 
 def test_answers_elsewhere_come_nearer(config, tmp_path):
-    learns = replace(RECIPE, epochs=4, lr=5e-3, batch_size=16)
+    learns = replace(RECIPE, epochs=4, lr=5e-3, batch_size=6, shots=4)  # making surfaces takes the time here
     apart = {}
     for weight in (1e-6, 30.0):
         run = replace(config, recipe=replace(learns, consistency=weight))
         train(run, tmp_path / str(weight))
         network, _ = load_classifier(tmp_path / str(weight) / "last.safetensors")
-        source = PhotoSource(run, open_photo_folder(run.data), create_spec(run), NO_LIMIT)
+        seen = take_shots(open_photo_folder(run.data), 4, run.seed)
+        source = PhotoSource(run, seen, create_spec(run), NO_LIMIT)
         with torch.no_grad():
             batches = [images for images, _ in source.train_batches(9, 0)]
             apart[weight] = sum(float(disagreement(network.eval()(in_turn(images)))) for images in batches)
@@ -88,10 +91,10 @@ def test_answers_elsewhere_come_nearer(config, tmp_path):
 
 
 def test_a_stopped_run_ends_as_an_unbroken_one(config, tmp_path, monkeypatch):
-    config = replace(config, recipe=replace(RECIPE, epochs=2, lr=5e-3, batch_size=16, mixup=0.2, cutmix=0.5))
+    config = replace(config, recipe=replace(RECIPE, epochs=2, lr=5e-3, batch_size=6, mixup=0.2, cutmix=0.5, shots=4))
     train(config, tmp_path / "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "StopRequest", lambda: StopAfter(4))
+        patch.setattr(loop, "StopRequest", lambda: StopAfter(3))
         assert train(config, tmp_path / "stopped").epochs_done == 1
     train(config, tmp_path / "stopped", resume=True)
     assert same(weights(tmp_path / "whole" / "last.safetensors"), weights(tmp_path / "stopped" / "last.safetensors"))
@@ -100,5 +103,21 @@ def test_a_stopped_run_ends_as_an_unbroken_one(config, tmp_path, monkeypatch):
 def test_bfloat16_and_either_layout(config, tmp_path):
     assert choose_compute("cpu", "bf16").bf16
     for channels_last in (True, False):
-        recipe = replace(RECIPE, precision="bf16", channels_last=channels_last, mixup=0.2)
+        recipe = replace(RECIPE, precision="bf16", channels_last=channels_last, mixup=0.2, shots=4)
         assert train(replace(config, recipe=recipe), tmp_path / str(channels_last)).epochs_done == 1
+
+
+def test_a_compiled_step_takes_whole_batches_of_twins(config, tmp_path, monkeypatch):
+    """Traced and differentiated as always; only machine code is not made of it, which would take a minute."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    taken = []
+    call = compiled.CompiledStep.__call__
+    monkeypatch.setattr(
+        compiled.CompiledStep, "__call__", lambda self, inputs: taken.append(len(inputs)) or call(self, inputs)
+    )
+    losses = {}
+    for compiles in (False, True):
+        run = replace(config, recipe=replace(RECIPE, batch_size=8, lr=1e-3, shots=7), compile=compiles)
+        losses[compiles] = train(run, tmp_path / str(compiles)).best["train_loss"]
+    assert taken == [16] * 2, "21 photos are two whole batches, and one of five"
+    assert losses[True] == pytest.approx(losses[False], rel=1e-4)
