@@ -134,6 +134,8 @@ def test_cutmix_needs_photos():
 
 def test_consistency_needs_new_augmented_views():
     assert recipe(consistency=0.5, trained_stages=2, views=0).consistency == 0.5
+    with pytest.raises(RecycleNetError, match="set surfaces to 0, or leave consistency out"):
+        recipe(consistency=0.5, surfaces=0.1)
     for changes in ({"trained_stages": 2, "views": 2}, {"augment": "none"}):
         with pytest.raises(RecycleNetError, match="consistency needs augmented views, made anew each epoch"):
             recipe(consistency=0.5, **changes)

@@ -73,7 +73,7 @@ class Recipe:
     augment: Augment = "paper"
     surfaces: float = 0.0  # share of views whose item is moved from the white board to a made-up surface
     # Weight of the difference between a photo's answers on its board and on a made-up surface; 0 is off. Every photo is
-    # then seen both ways in every epoch, and `surfaces` counts for nothing.
+    # then seen in both places, and a step takes twice its time and memory.
     consistency: float = 0.0
     img_size: int = 224
     resize: int = 256
@@ -122,6 +122,11 @@ class Recipe:
             raise RecycleNetError(
                 "consistency needs augmented views, made anew each epoch: set views to 0 and augment to strong, or "
                 "leave it out"
+            )
+        if self.consistency and self.surfaces:
+            raise RecycleNetError(
+                "consistency shows every item on a made-up surface, too: surfaces, a share of them, must be 0 with it; "
+                "set surfaces to 0, or leave consistency out"
             )
 
     @property

@@ -109,10 +109,12 @@ def test_two_processes_have_the_losses_of_one(one, two):
     assert_alike(one, two)
 
 
-def test_twins_in_two_processes_have_the_losses_of_one(shop, tmp_path):
-    twins = EXACT | {"epochs": 1, "consistency": 1.0}
-    one = shop.in_one(tmp_path / "one", twins)
-    assert_alike(one, shop.in_two(tmp_path / "two", twins))
+@pytest.mark.parametrize("mixup", [0, 0.2])
+def test_photos_in_two_places(shop, tmp_path, mixup):
+    """Divided before the two views are put in turn, or gathered to be mixed; the last batch is not divided."""
+    recipe = EXACT | {"epochs": 1, "batch_size": 20, "consistency": 1.0, "mixup": mixup}
+    one = shop.in_one(tmp_path / "one", recipe)
+    assert_alike(one, shop.in_two(tmp_path / "two", recipe))
 
 
 def test_the_comparison_sees_another_order_of_the_photos(shop, one, tmp_path):

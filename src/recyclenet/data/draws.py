@@ -1,7 +1,7 @@
 """What chance decides about an augmented view, as numbers: the same whoever makes the view, and of whatever pixels."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -55,6 +55,16 @@ class Draw:
     turns: int = 0
     order: tuple[int, ...] = (BRIGHTNESS, CONTRAST, SATURATION, HUE)
     factors: tuple[float, ...] = UNCHANGED
+
+    def at_size(self, old: tuple[int, int], new: tuple[int, int]) -> "Draw":
+        """The same view of the photo in another size; sizes are (width, height), as Pillow has them."""
+        across, down = new[0] / old[0], new[1] / old[1]
+        top, left = round(self.part.top * down), round(self.part.left * across)
+        bottom, right = (
+            round((self.part.top + self.part.height) * down),
+            round((self.part.left + self.part.width) * across),
+        )
+        return replace(self, part=Box(top, left, max(bottom - top, 1), max(right - left, 1)))
 
 
 def draw_view(augment: Augment, height: int, width: int) -> Draw:

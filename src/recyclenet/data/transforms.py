@@ -22,7 +22,7 @@ _INTERPOLATION = {"bilinear": InterpolationMode.BILINEAR, "bicubic": Interpolati
 
 
 def create_transform(
-    augment: Augment, spec: PreprocessSpec, surfaces: float = 0.0, *, twins: bool = False
+    augment: Augment, spec: PreprocessSpec, surfaces: float = 0.0, *, two_places: bool = False
 ) -> Transform:
     """RGB photo → (3, img_size, img_size) float32, normalised; random numbers from torch's global generator.
 
@@ -37,12 +37,12 @@ def create_transform(
         augment: which of them.
         spec: the evaluation view.
         surfaces: the share of augmented views that show the item on a made-up surface, see `data.staging`.
-        twins: each augmented view twice, one over the other, (6, img_size, img_size): of the photo as it is, and of
-            the item on a made-up surface. The rest of chance is the same for both; `surfaces` counts for nothing.
+        two_places: each augmented view twice, one over the other, (6, img_size, img_size): of the photo as it is, and
+            of the item on a made-up surface. The rest of chance is the same for both; `surfaces` counts for nothing.
     """
     if augment == "none":
         return _View(spec)
-    return _Twins(augment, spec) if twins else _Augmented(augment, spec, surfaces)
+    return _TwoPlaces(augment, spec) if two_places else _Augmented(augment, spec, surfaces)
 
 
 # Classes and not closures: worker processes that do not fork get their transform by pickle.
@@ -62,7 +62,9 @@ class _Augmented:
     def __call__(self, photo: Image.Image) -> Tensor:
         if self.elsewhere is not None:
             photo = self.elsewhere(photo)
-        draw = draw_view(self.augment, photo.height, photo.width)
+        return self.view(photo, draw_view(self.augment, photo.height, photo.width))
+
+    def view(self, photo: Image.Image, draw: Draw) -> Tensor:
         view = _adjusted(_laid(photo, draw, self.spec), draw)
         if self.augment == "camera":
             view = _camera(view)
@@ -74,16 +76,17 @@ class _Augmented:
         return image
 
 
-class _Twins:
+class _TwoPlaces:
     def __init__(self, augment: Augment, spec: PreprocessSpec) -> None:
-        self.view, self.elsewhere = _Augmented(augment, spec, surfaces=0.0), _Elsewhere(1.0, spec.resize)
+        self.augmented, self.elsewhere = _Augmented(augment, spec, surfaces=0.0), _Elsewhere(1.0, spec.resize)
 
     def __call__(self, photo: Image.Image) -> Tensor:
-        elsewhere = self.elsewhere(photo)
+        moved = self.elsewhere(photo)
+        draw = draw_view(self.augmented.augment, photo.height, photo.width)
         chance = torch.get_rng_state()
-        view = self.view(photo)
+        on_board = self.augmented.view(photo, draw)
         torch.set_rng_state(chance)
-        return torch.cat([view, self.view(elsewhere)])
+        return torch.cat([on_board, self.augmented.view(moved, draw.at_size(photo.size, moved.size))])
 
 
 def _laid(photo: Image.Image, draw: Draw, spec: PreprocessSpec) -> Image.Image:

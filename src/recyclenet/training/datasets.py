@@ -27,7 +27,7 @@ def photo_dataset(
         folder.root,
         records,
         folder.classes,
-        create_transform(augment, spec, config.recipe.surfaces, twins=config.recipe.consistency > 0),
+        create_transform(augment, spec, config.recipe.surfaces, two_places=config.recipe.consistency > 0),
         decode_side(augment, spec),
         config.seed,
     )

@@ -23,7 +23,7 @@ from recyclenet.training.sources import Source
 from recyclenet.training.state import Learner
 from recyclenet.training.teachers import Teachers
 from recyclenet.training.team import Team
-from recyclenet.training.twins import disagreement, in_turn
+from recyclenet.training.two_places import disagreement, in_turn
 
 
 class Updated(NamedTuple):
@@ -87,7 +87,8 @@ class Updater:
         """One step.
 
         Args:
-            inputs: this process's part of the batch, (n, …) float32; (n, 6, H, W) where photos come as twins.
+            inputs: this process's part of the batch, (n, …) float32; (n, 6, H, W) where every photo is seen in two
+                places.
             targets: (n,) int64.
             counts: photos in every process's part, in order of rank.
             updates: of the weights before this one.
@@ -106,7 +107,7 @@ class Updater:
         if whole and divided:
             mixed, shares, targets = mixed[own], shares[own], targets[own]
         views = self._views
-        if views > 1:  # mixed as twins are, with the same photo in the same shares
+        if views > 1:  # both were mixed with the same other photo, in the same shares
             mixed, shares = self.compute.place(in_turn(mixed)), shares.repeat_interleave(views, dim=0)
         if not team.alone:
             rows = slice(views * own.start, views * own.stop) if divided else slice(None)

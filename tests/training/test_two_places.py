@@ -16,13 +16,13 @@ from recyclenet.training import compiled, loop
 from recyclenet.training.device import choose_compute
 from recyclenet.training.settings import create_spec
 from recyclenet.training.sources import PhotoSource
-from recyclenet.training.twins import disagreement, in_turn
+from recyclenet.training.two_places import disagreement, in_turn
 from tests.training.published import ARCH
 from tests.training.test_loop import NO_LIMIT, StopAfter, same, train, weights
 
 RECIPE = Recipe(
-    name="twins", epochs=1, lr=0.0, batch_size=64, label_smoothing=0.1, augment="strong", consistency=0.7, img_size=32,
-    resize=36, precision="fp32",
+    name="two places", epochs=1, lr=0.0, batch_size=64, label_smoothing=0.1, augment="strong", consistency=0.7,
+    img_size=32, resize=36, precision="fp32",
 )  # fmt: skip
 
 
@@ -37,9 +37,9 @@ def config(class_folders):
 
 def test_a_photos_views_follow_each_other():
     first, second = torch.randn(4, 3, 5, 7), torch.randn(4, 3, 5, 7)
-    twins = torch.cat([first, second], dim=1)
+    images = torch.cat([first, second], dim=1)
     for layout in (torch.contiguous_format, torch.channels_last):
-        rows = in_turn(twins.contiguous(memory_format=layout))
+        rows = in_turn(images.contiguous(memory_format=layout))
         assert torch.equal(rows[::2], first)
         assert torch.equal(rows[1::2], second)
 
@@ -63,9 +63,9 @@ def test_the_loss_has_both_views_and_how_far_they_are_apart(config, tmp_path):
     found = dict(zip(header.split(","), map(float, row.split(",")), strict=True))
     network, _ = load_classifier(tmp_path / "run" / "best.safetensors")
     source = PhotoSource(config, open_photo_folder(config.data), create_spec(config), NO_LIMIT)
-    ((twins, targets),) = source.train_batches(0, 0)
+    ((images, targets),) = source.train_batches(0, 0)
     with torch.no_grad():
-        logits = network.train()(torch.stack([twins[:, :3], twins[:, 3:]], dim=1).flatten(0, 1)).double()
+        logits = network.train()(torch.stack([images[:, :3], images[:, 3:]], dim=1).flatten(0, 1)).double()
     board, elsewhere = logits[::2], logits[1::2]
     labels = sum(functional.cross_entropy(part, targets, label_smoothing=0.1) for part in (board, elsewhere)) / 2
     shares = board.softmax(dim=1)
@@ -107,7 +107,7 @@ def test_bfloat16_and_either_layout(config, tmp_path):
         assert train(replace(config, recipe=recipe), tmp_path / str(channels_last)).epochs_done == 1
 
 
-def test_a_compiled_step_takes_whole_batches_of_twins(config, tmp_path, monkeypatch):
+def test_a_compiled_step_takes_whole_batches(config, tmp_path, monkeypatch):
     """Traced and differentiated as always; only machine code is not made of it, which would take a minute."""
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     taken = []

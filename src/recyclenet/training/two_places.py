@@ -4,9 +4,9 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def in_turn(twins: Tensor) -> Tensor:
+def in_turn(images: Tensor) -> Tensor:
     """Two views a photo, one over the other (N, 6, H, W) → (2N, 3, H, W): a photo's two views follow each other."""
-    return twins.reshape(-1, 3, *twins.shape[2:])
+    return images.reshape(-1, 3, *images.shape[2:])
 
 
 def disagreement(logits: Tensor) -> Tensor:
