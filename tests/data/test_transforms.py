@@ -79,17 +79,21 @@ def test_of_two_places_nothing_but_the_place_differs(augment, monkeypatch):
     plain, both = create_transform(augment, SPEC), create_transform(augment, SPEC, two_places=True)
     smooth = Image.fromarray(np.random.default_rng(2).integers(60, 200, (6, 8, 3), dtype=np.uint8))
     photo = smooth.resize((512, 384), Image.Resampling.BICUBIC)
+    differences = []
     with monkeypatch.context() as patch:
         patch.setattr(transforms, "restage", lambda photo, surface, rng: photo)
         for seed in range(40):
             images = seeded(both, photo, seed)
             assert images.shape == (6, 48, 48)
             after = torch.rand(())
-            assert (images[:3] - images[3:]).abs().mean() < 0.12, seed
+            differences.append(float((images[:3] - images[3:]).abs().mean()))
             torch.manual_seed(seed)
             transforms._Elsewhere(1.0, SPEC.resize)(photo)
             assert torch.equal(images[:3], plain(photo)), "the view on the board is what it is without the other place"
             assert torch.equal(after, torch.rand(()))
+    # Other parts of this photo differ by 0.16 and more; what makes views worse can make a pixel's difference larger.
+    assert np.median(differences) < 0.05
+    assert max(differences) < (0.05 if augment in ("paper", "strong", "upright") else 0.15)
     for seed in range(8):
         images = seeded(both, PHOTO, seed)
         assert (images[:3] - images[3:]).abs().mean() > 0.05, "the other place looks like the board"
