@@ -2,8 +2,8 @@
 
 python results/robustness/mixes.py SIDE TRASHNET WEB_PHOTOS MIX...
 
-A mix is PATH:SHARE+PATH:SHARE…, or one PATH, as of `recyclenet soup`; all see squares of SIDE pixels. Prints a table in
-Markdown, a line each; README.md here holds several.
+A mix is FILE:SHARE+FILE:SHARE…, shares as of `recyclenet soup`, or one FILE; all see squares of SIDE pixels. Prints a
+table in Markdown, a line each; README.md here holds several.
 """
 
 import sys
@@ -12,14 +12,13 @@ from pathlib import Path
 
 from recyclenet.data.folder import open_photo_folder
 from recyclenet.evaluate import evaluate, load_model
-from recyclenet.soup import mix
+from recyclenet.soup import mix, part_of
 from recyclenet.stress.elsewhere import measure_elsewhere
 
 
 def parts_of(text: str) -> list[tuple[Path, float]]:
     """Files and shares; one file is the mean of itself."""
-    named = [part.partition(":") for part in text.split("+")]
-    parts = [(Path(path), float(share or 1)) for path, _, share in named]
+    parts = [part_of(part) for part in text.split("+")]
     return parts if len(parts) > 1 else 2 * parts
 
 

@@ -12,20 +12,20 @@ def read_json(path: Path, advice: str = "") -> Any:
 
     Args:
         path: the file.
-        advice: what to do about a file that cannot be read, for the end of the message.
+        advice: what to do about a damaged file, for the end of the message.
 
     Raises:
         FileNotFoundError: there is none, which often means that there is nothing yet.
         RecycleNetError: it cannot be read, or is not JSON.
     """
-    then = f"; {advice}" if advice else ""
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     except FileNotFoundError:
         raise
-    except (OSError, ValueError) as error:
-        raise RecycleNetError(f"{path} cannot be read: {error}{then}") from error
+    except OSError as error:
+        raise RecycleNetError(f"{path} cannot be read: {error}") from error
     try:
-        return json.loads(text)
+        return json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
+        then = f"; {advice}" if advice else ""
         raise RecycleNetError(f"{path} is damaged: it is not JSON ({error}){then}") from error

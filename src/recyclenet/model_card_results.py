@@ -148,8 +148,8 @@ def results_lines(results: Results, card_folder: Path) -> list[str]:
     if results.adapt is not None and results.adapt.runs:
         lines += ["### Learning from a few photos", "", *_adapt_lines(results.adapt), ""]
     if results.pictures:
-        links = [f"![{shown}]({_link(path, card_folder)})" for shown, path in results.pictures.items()]
-        lines += ["### Pictures", "", " ".join(links), ""]
+        pictures = [_picture(shown, path, card_folder) for shown, path in results.pictures.items()]
+        lines += ["### Pictures", "", " ".join(pictures), ""]
     return lines
 
 
@@ -213,12 +213,12 @@ def _spread(values: Sequence[float], digits: int = 1) -> str:
     return f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}"
 
 
-def _link(path: Path, folder: Path) -> str:
+def _picture(shown: str, path: Path, folder: Path) -> str:
     try:
         relative = os.path.relpath(path.resolve(), folder.resolve()).replace(os.sep, "/")
     except ValueError:  # Windows: another drive, to which no relative path leads
-        return path.resolve().as_uri()
-    return quote(os.fsencode(relative))  # a blank would end the link
+        return f"{shown}: `{path.name}`."
+    return f"![{shown}]({quote(os.fsencode(relative))})"  # a blank would end the link
 
 
 def _read(path: Path, parse: Callable[[Any, str], T]) -> T | None:

@@ -71,6 +71,21 @@ def mix(
     return description
 
 
+def part_of(text: str) -> tuple[Path, float]:
+    """A file and its share of a mean, written as FILE:SHARE, or as FILE where the share is 1.
+
+    Raises:
+        RecycleNetError: a share that is no number.
+    """
+    path, colon, share = text.rpartition(":")
+    if not colon or Path(text).exists():  # a name may hold colons
+        return Path(text), 1.0
+    try:
+        return Path(path), float(share)
+    except ValueError as error:
+        raise RecycleNetError(f"expected FILE or FILE:SHARE with a number as share, not {text!r}") from error
+
+
 def _mean(tensors: Sequence[torch.Tensor], shares: Sequence[float]) -> torch.Tensor:
     if not tensors[0].is_floating_point():  # how many batches were seen: nothing depends on it
         return tensors[0]

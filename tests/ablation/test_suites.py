@@ -128,6 +128,9 @@ def test_with_teachers_one_line_more_learns_from_them():
     assert (taught[-1].taught, taught[-1].settings) == (True, ())
     assert taught[-1].name == f"{plain[0].name}, taught"
     assert len({variant.key for variant in taught}) == 3
+    assert published_for(taught[-1]) is None, "nobody taught the original"
+    (table,) = recipe_tables(load_recipe("best"), ["resnet18"], {}, [{"distill": 0.3}, {"mixup": 0}], teachers=True)
+    assert [variant.taught for variant in table.variants] == [False, True, False, True]
 
 
 def test_changes_of_ones_own_have_names_and_folders_of_their_own():

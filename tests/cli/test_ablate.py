@@ -137,10 +137,14 @@ def test_one_line_learns_from_teachers_and_the_others_from_labels_alone(argument
 
 
 def test_teachers_that_are_not_there_or_have_no_place_are_found_first(arguments, run, tmp_path):
-    code, _, err = run(*arguments, "--teacher", tmp_path / "nobody.safetensors")
-    assert (code, f"no trained model at {tmp_path / 'nobody.safetensors'}, which --teacher names" in err) == (2, True)
-    (tmp_path / "somebody.safetensors").write_bytes(b"")
-    code, _, err = run(*arguments, "--teacher", tmp_path / "somebody.safetensors")
+    words = ["recipe" if word == "combine" else word for word in arguments]
+    for teacher, said in (
+        (tmp_path / "nobody.safetensors", f"no checkpoint at {tmp_path / 'nobody.safetensors'}"),
+        ("bundled", "bundled cannot teach this: it answers with glass, paper, "),
+    ):
+        code, _, err = run(*words, "--teacher", teacher)
+        assert (code, said in " ".join(err.split())) == (2, True), err
+    code, _, err = run(*arguments, "--teacher", "bundled")
     assert (code, "--teacher goes with the suite recipe, not with combine" in err) == (2, True)
     assert not (tmp_path / "out").exists()
 

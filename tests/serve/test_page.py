@@ -105,6 +105,20 @@ def test_an_answer_that_comes_late_does_not_replace_what_was_chosen_since(open_p
     assert page.is_visible("#video") == (second == "camera")
 
 
+def test_a_complaint_about_one_photo_is_never_filed_with_the_next(open_page, bottle):
+    page = open_page()
+    upload(page, bottle)
+    held = []
+    page.route("**/v1/classify*", held.append)
+    page.set_input_files("#file", bottle)
+    page.wait_for_selector("#stage[aria-busy=true]")
+    page.click("#wrong")
+    assert page.is_visible("#classes")
+    held[0].fulfill(json={"results": [DOUBTFUL]})
+    says(page, "#verdict", "plastic or glass")
+    assert not page.is_visible("#classes")
+
+
 @pytest.mark.parametrize("how", ["drop", "paste"])
 def test_a_photo_dropped_or_pasted(open_page, bottle, how):
     page = open_page()

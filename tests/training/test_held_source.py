@@ -157,7 +157,7 @@ def test_it_trains_as_files_do_and_a_run_may_move(held, tmp_path):
     [
         ({"surfaces": 0.1}, r"moves items to made-up surfaces \(recipe.surfaces\)"),
         ({"consistency": 0.1}, r"shows items on made-up surfaces too \(recipe.consistency\)"),
-        ({"augment": "camera"}, r"views of the kind 'camera' \(recipe.augment\), not paper, strong or upright"),
+        ({"augment": "camera"}, r"views of the kind 'camera' \(recipe.augment\), not one of paper, strong, upright"),
         ({"augment": "none"}, "views of the kind 'none'"),
         ({"trained_stages": 0, "views": 2}, "trains on features that are kept already"),
     ],

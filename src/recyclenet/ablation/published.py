@@ -63,7 +63,7 @@ def published_for(variant: Variant) -> Published | None:
 
 def _what(variant: Variant) -> str:
     model = variant.model
-    if variant.settings:
+    if variant.settings or variant.taught:
         return ""
     if not variant.pretrained:
         return "scratch" if model.attn == "none" else ""

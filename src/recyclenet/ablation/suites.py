@@ -145,13 +145,16 @@ def recipe_tables(
         changes: the settings that differ, a line each; without any, each of the recipe's own levers in turn is
             taken away.
         pretrained: as in `suite_tables`.
-        teachers: whether there are any; then a line more is the recipe as it is with their answers to learn.
+        teachers: whether there are any; then one line more is the recipe as it is with their answers to learn, and
+            lines with another `distill` learn them, too.
     """
     lines = changes or [{name: off} for name, off in LEVERS.items() if getattr(recipe, name) != off]
     tables = []
     for arch in dict.fromkeys(archs):
         whole = Variant(ModelConfig(arch=arch, attn="recyclenet", arch_args=dict(arch_args)), pretrained)
-        variants = [replace(whole, settings=tuple(line.items())) for line in lines]
+        variants = [
+            replace(whole, settings=tuple(line.items()), taught=teachers and "distill" in line) for line in lines
+        ]
         variants += [replace(whole, taught=True)] if teachers else []
         tables.append(Table(f"The recipe {recipe.name}, changed", arch, whole, (whole, *variants)))
     return tables

@@ -14,6 +14,7 @@ from recyclenet.augment.groups import GROUPS, check_probability
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.data.splits import SPLITS, SPLITS_FILE, PhotoRecord, write_splits
 from recyclenet.errors import RecycleNetError
+from recyclenet.json_file import read_json
 from recyclenet.lock import LOCK_FILE
 
 SETTINGS_FILE = "augment.json"
@@ -184,8 +185,5 @@ def write_plan_splits(plan: Plan, paths: Set[str]) -> None:
 
 
 def _read_settings(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise RecycleNetError(f"{file} cannot be read ({error}): give another folder") from error
+    found = read_json(file, "give another folder")
     return found if isinstance(found, dict) else {}

@@ -18,6 +18,7 @@ from recyclenet.extras import require_extra
 from recyclenet.labels import TRASHNET_CLASSES
 
 if TYPE_CHECKING:
+    from recyclenet.ablation.run import Run
     from recyclenet.ablation.suites import Table
     from recyclenet.ablation.tables import FilledTable
     from recyclenet.config import Scalar, TrainConfig
@@ -59,8 +60,8 @@ def ablate(
     teacher: Annotated[
         list[Path] | None,
         typer.Option(
-            help="For the suite recipe: a trained model of the same classes; one more line learns its answers, or the "
-            "mean of several, by the share recipe.distill. May be repeated."
+            help="For the suite recipe: a trained model of the same classes, or bundled; one more line learns its "
+            "answers, or the mean of several, by the share recipe.distill. May be repeated."
         ),
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes that decode photos, for each run.")] = 2,
@@ -80,7 +81,8 @@ def ablate(
     settings = parse_assignments(set_ or ())
     if foreign := [key for key in settings if not key.startswith("recipe.")]:
         raise RecycleNetError(f"--set is for recipe.… alone, not for {', '.join(foreign)}: the rest has options")
-    _check_files(pretrained, teacher or [])
+    if pretrained not in ("imagenet", "none") and not Path(pretrained).is_file():
+        raise RecycleNetError(f"no file of weights at {pretrained} (expected imagenet, none or a file)")
     given: dict[str, Any] = {
         "recipe.epochs": epochs,
         "mean": three_numbers(mean, "mean"),
@@ -103,7 +105,6 @@ def ablate(
     from recyclenet.data.folder import open_photo_folder
     from recyclenet.lock import lock_folder
     from recyclenet.training.describe import name_files
-    from recyclenet.training.settings import check_settings
 
     folder = open_photo_folder(data)
     for split in ("train", "val", "test"):
@@ -117,9 +118,7 @@ def ablate(
         for variant in variants
         if variant.model.arch == name
     ]
-    for run in runs:
-        if run.seed == 1:
-            check_settings(run.config)
+    _check(runs, folder.classes)
     make_folder(out)
     fingerprint = folder.fingerprint()
     results: dict[str, dict[int, RunResult]] = {}
@@ -165,11 +164,18 @@ def ablate(
         raise typer.Exit(128 + stopped_by)
 
 
-def _check_files(pretrained: str, teachers: list[Path]) -> None:
-    if pretrained not in ("imagenet", "none") and not Path(pretrained).is_file():
-        raise RecycleNetError(f"no file of weights at {pretrained} (expected imagenet, none or a file)")
-    if missing := [path for path in teachers if not path.is_file()]:
-        raise RecycleNetError(f"no trained model at {missing[0]}, which --teacher names")
+def _check(runs: "list[Run]", classes: tuple[str, ...]) -> None:
+    """Raises RecycleNetError for a variant that cannot be trained: in a moment, and not when its turn comes."""
+    from recyclenet.training.device import choose_compute
+    from recyclenet.training.settings import check_settings, create_spec
+    from recyclenet.training.teachers import load_teachers
+
+    configs = {run.variant.key: run.config for run in runs}
+    for config in configs.values():
+        check_settings(config)
+    taught = next((config for config in configs.values() if config.teachers), None)
+    if taught is not None:
+        load_teachers(taught, classes, create_spec(taught), choose_compute("cpu"))
 
 
 def _tables(

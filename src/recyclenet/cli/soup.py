@@ -28,21 +28,11 @@ def soup(
     """Average the weights of several runs into one network: as small and fast as each, often better than all."""
     require_extra("train", "soup")
     from recyclenet.outputs import check_output
-    from recyclenet.soup import mix
+    from recyclenet.soup import mix, part_of
 
     if out.suffix != ".safetensors":
         raise RecycleNetError(f"expected a file ending in .safetensors, not {out}")
-    parts = [_part(text) for text in checkpoints]
+    parts = [part_of(text) for text in checkpoints]
     check_output(out, "--out", [path for path, _ in parts])
     description = mix(parts, out, half=half, view=view_of(img_size, resize))
     typer.echo(f"{out}: {description.training['mixed']}")
-
-
-def _part(text: str) -> tuple[Path, float]:
-    path, colon, share = text.rpartition(":")
-    if not colon or Path(text).exists():  # a name may hold colons
-        return Path(text), 1.0
-    try:
-        return Path(path), float(share)
-    except ValueError as error:
-        raise RecycleNetError(f"expected FILE or FILE:SHARE with a number as share, not {text!r}") from error

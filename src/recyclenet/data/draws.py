@@ -11,6 +11,9 @@ from recyclenet.config import Augment
 SMALLEST_PART = {"paper": 0.08, "strong": 0.35, "upright": 0.35, "camera": 0.35, "randaugment": 0.35}
 """The least share of a photo's area that a view shows."""
 
+DRAWN_KINDS = ("paper", "strong", "upright")
+"""Kinds of views about which nothing else is decided by chance: many can be made at once."""
+
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 UNCHANGED = (1.0, 1.0, 1.0, 0.0)
 """Factors of the four adjustments that leave colours as they are."""

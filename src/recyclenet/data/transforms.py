@@ -26,6 +26,8 @@ def create_transform(
 ) -> Transform:
     """RGB photo → (3, img_size, img_size) float32, normalised; random numbers from torch's global generator.
 
+    With `two_places` an augmented view is (6, img_size, img_size).
+
     "none" is the evaluation view. "paper" is the original's: random resized crop and horizontal flip.
     "strong" adds what the items allow (they lie on a table, so any turn is as likely as any other) and what
     cameras do: all flips and quarter turns, lighting and colour, a hidden patch. "upright" is "strong" without
@@ -37,8 +39,8 @@ def create_transform(
         augment: which of them.
         spec: the evaluation view.
         surfaces: the share of augmented views that show the item on a made-up surface, see `data.staging`.
-        two_places: each augmented view twice, one over the other, (6, img_size, img_size): of the photo as it is, and
-            of the item on a made-up surface. The rest of chance is the same for both; `surfaces` counts for nothing.
+        two_places: each augmented view twice, one over the other: of the photo as it is, and of the item on a made-up
+            surface. The rest of chance is the same for both; `surfaces` counts for nothing.
     """
     if augment == "none":
         return _View(spec)

@@ -40,7 +40,7 @@ class HeldSource(PhotoSource):
     holds all photos.
 
     Args:
-        config: the run's; its recipe makes views of the kinds paper, strong or upright, on no other surfaces.
+        config: the run's; its recipe makes views of DRAWN_KINDS, on no other surfaces.
         folder: split.
         spec: the evaluation view.
         compute: on whose device photos are held.

@@ -3,6 +3,7 @@
 import torch
 
 from recyclenet.config import Recipe, TrainConfig
+from recyclenet.data.draws import DRAWN_KINDS
 from recyclenet.data.folder import PhotoFolder
 from recyclenet.errors import RecycleNetError
 from recyclenet.models.factory import create_classifier, pretrained_statistics
@@ -71,8 +72,8 @@ def _check_held(recipe: Recipe) -> None:
         if recipe.surfaces
         else "shows items on made-up surfaces too (recipe.consistency), which is done photo by photo"
         if recipe.consistency
-        else f"makes views of the kind {recipe.augment!r} (recipe.augment), not paper, strong or upright"
-        if recipe.augment not in ("paper", "strong", "upright")
+        else f"makes views of the kind {recipe.augment!r} (recipe.augment), not one of {', '.join(DRAWN_KINDS)}"
+        if recipe.augment not in DRAWN_KINDS
         else None
     )
     if reason is not None:

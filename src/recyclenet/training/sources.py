@@ -93,7 +93,7 @@ class PhotoSource:
         return lowered, upper(lowered)
 
     def train_batches(self, epoch: int, start_step: int) -> Batches:
-        """Augmented images (N, 3, H, W) and targets."""
+        """Augmented images (N, 3, H, W), or (N, 6, H, W) in two places, and targets."""
         return self._readable(self._train, self._order(epoch)[start_step:], epoch)
 
     def plain_batches(self) -> Batches:

@@ -15,7 +15,7 @@ class DrawnViews(LoadedPhotos):
         names: of the photos.
         targets: of each.
         sizes: of each, as decoded: (height, width).
-        augment: paper, strong or upright.
+        augment: one of DRAWN_KINDS.
         side: of the views.
         seed: of the run.
     """

@@ -163,11 +163,14 @@ async function look(photo) {
   $("stage").setAttribute("aria-busy", "true");
   try {
     await meet();
+    if (looking !== turn) return;
     if (photo.size > about.limits.body_bytes) {
       throw new Error(`The photo has more than ${Math.round(about.limits.body_bytes / 2 ** 20)} MiB.`);
     }
     const answer = await withKey(() => service.classify(photo));
-    if (looking === turn) show(photo, answer);
+    if (looking !== turn) return;
+    closeFeedback(); // which may have been opened for the photo before
+    show(photo, answer);
   } catch (error) {
     if (looking === turn) say(error.message);
   }
