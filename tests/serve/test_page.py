@@ -109,7 +109,7 @@ def test_a_complaint_about_one_photo_is_never_filed_with_the_next(open_page, bot
     page = open_page()
     upload(page, bottle)
     held = []
-    page.route("**/v1/classify*", held.append)
+    page.route("**/v1/classify*", lambda route: held.append(route))
     page.set_input_files("#file", bottle)
     page.wait_for_selector("#stage[aria-busy=true]")
     page.click("#wrong")

@@ -62,9 +62,8 @@ def test_a_batch_of_views_is_what_they_are_one_by_one(rng, augment, interpolatio
     levels = torch.tensor(spec.std)[:, None, None] * 255
     differences = [float(((one - other) * levels).abs().mean()) for one, other in zip(views, wanted, strict=True)]
     assert max(differences) < 1, "a view that lies, looks or is hidden otherwise differs by far more"
-    assert np.median(differences) < (
-        0.4 if augment == "upright" else 0.25
-    )  # by chance more of these are in other colours
+    # By chance more of the upright ones are in other colours, which is where pixels differ.
+    assert np.median(differences) < (0.4 if augment == "upright" else 0.25)
     assert ((views == 0).sum(dim=(1, 2, 3)) > 3 * 20).any() == (augment != "paper"), "hidden parts"
 
 
