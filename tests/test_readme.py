@@ -62,7 +62,7 @@ def sandbox(tmp_path, monkeypatch, trashnet, class_folders):
     Path("broken.jpg").write_bytes(photo[:5000])
     class_folders.rename("my-photos")
     save_file(timm.create_model("resnet18").state_dict(), "imagenet.safetensors")
-    few = [record for i, record in enumerate(open_photo_folder(trashnet).records) if i % 25 == 0]
+    few = [record for i, record in enumerate(open_photo_folder(trashnet).records) if i % 40 == 0]
     for record in few:
         Path("small", record.path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(trashnet / record.path, Path("small", record.path))

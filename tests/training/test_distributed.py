@@ -112,7 +112,7 @@ def test_two_processes_have_the_losses_of_one(one, two):
 @pytest.mark.parametrize("mixup", [0, 0.2])
 def test_photos_in_two_places(shop, tmp_path, mixup):
     """Divided before the two views are put in turn, or gathered to be mixed; the last batch is not divided."""
-    recipe = EXACT | {"epochs": 1, "batch_size": 20, "consistency": 1.0, "mixup": mixup}
+    recipe = EXACT | {"epochs": 1, "batch_size": 20, "consistency": 1.0, "surfaces": 0, "mixup": mixup}
     one = shop.in_one(tmp_path / "one", recipe)
     assert_alike(one, shop.in_two(tmp_path / "two", recipe))
 
