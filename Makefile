@@ -7,8 +7,6 @@ PYTHON ?= python3
 CASES  ?= 10000
 VENV   := .venv
 BIN    := $(VENV)/bin
-# One more than cores: tests wait for processes, servers and browsers that they start.
-WORKERS = $$(( $$($(BIN)/python -c 'import os; print(os.cpu_count() or 1)') + 1 ))
 # The marker files say what is installed; pyproject.toml decides when that is out of date.
 CORE   := $(VENV)/.core
 ALL    := $(VENV)/.all
@@ -20,7 +18,7 @@ demo: $(CORE)
 	$(BIN)/recyclenet demo $(PHOTOS)
 
 test: lint types
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 chaos: $(ALL)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.training.chaos --out results/reliability/training.json

@@ -88,12 +88,14 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     made = Server()
     thread = threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True)
     thread.start()
+    gc.freeze()  # to look through all of torch for a connection takes a second
     yield made
     made.released.set()
     made.shutdown()
     thread.join()
     made.server_close()
     gc.collect()  # a connection that was left open shows here, not in a later test
+    gc.unfreeze()
 
 
 @pytest.fixture
