@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +11,7 @@ from recyclenet.checkpoint import read_checkpoint
 from recyclenet.config import ModelConfig, Recipe, TrainConfig
 from recyclenet.data.folder import split_photo_folder
 from recyclenet.errors import RecycleNetError
+from tests.conftest import save_class_folders
 from tests.training.published import ARCH, publish
 from tests.training.test_loop import StopAfter, same, train, weights
 
@@ -19,17 +21,29 @@ LEARNS = Recipe(
 STILL = replace(LEARNS, name="still", epochs=1, lr=0.0, start="probe")
 
 
-@pytest.fixture
-def trained(class_folders, tmp_path):
-    """Settings for photos in three classes, and a model that knows them to start from."""
-    split_photo_folder(class_folders)
-    publish(tmp_path / "w.safetensors", folder=class_folders)
-    config = TrainConfig(
-        data=str(class_folders), model=ModelConfig(arch=ARCH, attn="recyclenet"), recipe=LEARNS,
-        pretrained=str(tmp_path / "w.safetensors"), mean=(0.5,) * 3, std=(0.5,) * 3, workers=0, device="cpu",
+def settings(root):
+    return TrainConfig(
+        data=str(root / "photos"), model=ModelConfig(arch=ARCH, attn="recyclenet"), recipe=LEARNS,
+        pretrained=str(root / "w.safetensors"), mean=(0.5,) * 3, std=(0.5,) * 3, workers=0, device="cpu",
     )  # fmt: skip
-    train(config, tmp_path / "first")
-    return replace(config, init=str(tmp_path / "first" / "best.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A folder with photos in three classes, weights, and a run on these photos."""
+    root = tmp_path_factory.mktemp("first")
+    photos = save_class_folders(root / "photos", np.random.default_rng(7))
+    split_photo_folder(photos)
+    publish(root / "w.safetensors", folder=photos)
+    train(settings(root), root / "first")
+    return root
+
+
+@pytest.fixture
+def trained(first, tmp_path):
+    """Settings for photos in three classes, and a model that knows them to start from."""
+    root = shutil.copytree(first, tmp_path, dirs_exist_ok=True)
+    return replace(settings(root), init=str(root / "first" / "best.safetensors"))
 
 
 def floats(tensors):
@@ -46,10 +60,11 @@ def test_starts_where_the_model_stood_with_its_head(trained, tmp_path, pretraine
     assert read_checkpoint(tmp_path / "run" / "last.safetensors").description.training["init"] == "best.safetensors"
 
 
-def test_other_classes_get_a_head_of_their_own(trained, class_folders, tmp_path):
-    (class_folders / "metal").rename(class_folders / "tins")
-    (class_folders / "splits.csv").unlink()
-    split_photo_folder(class_folders)
+def test_other_classes_get_a_head_of_their_own(trained, tmp_path):
+    photos = tmp_path / "photos"
+    (photos / "metal").rename(photos / "tins")
+    (photos / "splits.csv").unlink()
+    split_photo_folder(photos)
     train(replace(trained, recipe=STILL), tmp_path / "run")
     before, after = weights(trained.init), weights(tmp_path / "run" / "start.safetensors")
     changed = {name for name in before if not torch.equal(before[name], after[name])}

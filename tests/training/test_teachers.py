@@ -1,5 +1,6 @@
 """Runs that learn trained networks' answers beside the labels."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from recyclenet.training.device import choose_compute
 from recyclenet.training.settings import create_spec
 from recyclenet.training.sources import PhotoSource
 from recyclenet.training.teachers import Teachers, load_teachers
+from tests.conftest import save_class_folders
 from tests.training.published import ARCH, publish
 from tests.training.test_loop import NO_LIMIT, StopAfter, same, train, weights
 
@@ -58,20 +60,29 @@ def test_nothing_flows_into_teachers_and_their_statistics_stay():
     assert same(teachers.state_dict(), before)
 
 
-@pytest.fixture
-def taught(class_folders, tmp_path):
-    """Settings for photos in three classes, with a teacher of another network and of other colours."""
-    split_photo_folder(class_folders)
-    publish(tmp_path / "w.safetensors", folder=class_folders)
-    teacher = TrainConfig(
-        data=str(class_folders), model=ModelConfig(arch="test_resnet", attn="se"), recipe=replace(LEARNS, epochs=4),
+@pytest.fixture(scope="module")
+def school(tmp_path_factory):
+    """A folder with photos in three classes, weights to start from, and a teacher's run on these photos."""
+    root = tmp_path_factory.mktemp("school")
+    photos = save_class_folders(root / "photos", np.random.default_rng(7))
+    split_photo_folder(photos)
+    publish(root / "w.safetensors", folder=photos)
+    config = TrainConfig(
+        data=str(photos), model=ModelConfig(arch="test_resnet", attn="se"), recipe=replace(LEARNS, epochs=4),
         pretrained="none", mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3), seed=3, workers=0, device="cpu",
     )  # fmt: skip
-    train(teacher, tmp_path / "teacher")
-    return replace(
-        teacher, model=ModelConfig(arch=ARCH, attn="recyclenet"), recipe=LEARNS, seed=4,
-        pretrained=str(tmp_path / "w.safetensors"), teachers=(str(tmp_path / "teacher" / "last.safetensors"),),
-        mean=(0.5,) * 3, std=(0.5,) * 3,
+    train(config, root / "teacher")
+    return root
+
+
+@pytest.fixture
+def taught(school, tmp_path):
+    """Settings for photos in three classes, with a teacher of another network and of other colours."""
+    root = shutil.copytree(school, tmp_path, dirs_exist_ok=True)
+    return TrainConfig(
+        data=str(root / "photos"), model=ModelConfig(arch=ARCH, attn="recyclenet"), recipe=LEARNS, seed=4,
+        pretrained=str(root / "w.safetensors"), teachers=(str(root / "teacher" / "last.safetensors"),),
+        mean=(0.5,) * 3, std=(0.5,) * 3, workers=0, device="cpu",
     )  # fmt: skip
 
 
@@ -148,10 +159,11 @@ def test_a_run_does_not_go_on_with_another_teacher(taught, tmp_path, monkeypatch
         train(taught, tmp_path / "run", resume=True)
 
 
-def test_a_teacher_of_other_classes_is_refused(taught, class_folders, tmp_path):
-    (class_folders / "metal").rename(class_folders / "tins")
-    (class_folders / "splits.csv").unlink()
-    split_photo_folder(class_folders)
+def test_a_teacher_of_other_classes_is_refused(taught, tmp_path):
+    photos = tmp_path / "photos"
+    (photos / "metal").rename(photos / "tins")
+    (photos / "splits.csv").unlink()
+    split_photo_folder(photos)
     with pytest.raises(RecycleNetError, match="cannot teach this: it answers with glass, paper, metal, and the photos"):
         train(taught, tmp_path / "run")
     assert not (tmp_path / "run").exists()
