@@ -1,11 +1,14 @@
 """A file of weights as they are published: a whole network with statistics of its own and its old head."""
 
+import numpy as np
 import timm
 import torch
 from safetensors.torch import save_file
 
+from recyclenet.data.folder import split_photo_folder
 from recyclenet.photo import load_photo
 from recyclenet.preprocess import PreprocessSpec
+from tests.conftest import save_class_folders
 
 ARCH = "test_efficientnet"
 OLD_CLASSES = 20
@@ -32,3 +35,11 @@ def publish(path, *, folder=None, conv_head=False):
         state["classifier.weight"] = state["classifier.weight"][:, :, None, None]
     save_file(state, path)
     return state
+
+
+def photos_and_weights(root):
+    """Below the root `photos`, in three classes and split, and `w.safetensors`, which has always seen such."""
+    photos = save_class_folders(root / "photos", np.random.default_rng(7))
+    split_photo_folder(photos)
+    publish(root / "w.safetensors", folder=photos)
+    return root

@@ -10,7 +10,7 @@ from torch._dynamo.backends.common import aot_autograd
 
 from recyclenet.data.folder import open_photo_folder
 from recyclenet.errors import RecycleNetError
-from recyclenet.training import compiled, held_source, loop
+from recyclenet.training import held_source, loop
 from recyclenet.training.device import choose_compute
 from recyclenet.training.held_source import HeldSource
 from recyclenet.training.interrupt import RunStopped, StopRequest
@@ -20,6 +20,7 @@ from recyclenet.training.sources import PhotoSource
 from recyclenet.training.team import Team
 from recyclenet.training.unreadable import Unreadable
 from tests.conftest import save_photo
+from tests.training.compiling import trace_steps
 from tests.training.test_loop import (  # noqa: F401 (a fixture)
     NO_LIMIT,
     QUIET,
@@ -169,15 +170,9 @@ def test_recipes_that_need_files_are_refused(held, recipe, said):
 
 
 def test_a_compiled_step_is_the_step(config, tmp_path, monkeypatch):  # noqa: F811
-    """Traced and differentiated as always; only machine code is not made of it, which would take a minute."""
     quiet = replace(RECIPE, epochs=1)
     config = replace(config, recipe=quiet, model=replace(config.model, drop_rate=0.0))
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
-    taken = []
-    call = compiled.CompiledStep.__call__
-    monkeypatch.setattr(
-        compiled.CompiledStep, "__call__", lambda self, inputs: taken.append(len(inputs)) or call(self, inputs)
-    )
+    taken = trace_steps(monkeypatch)
     train(config, tmp_path / "eager")
     assert taken == []
     config = replace(config, compile=True)

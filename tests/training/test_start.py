@@ -3,7 +3,6 @@
 import shutil
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
@@ -11,8 +10,7 @@ from recyclenet.checkpoint import read_checkpoint
 from recyclenet.config import ModelConfig, Recipe, TrainConfig
 from recyclenet.data.folder import split_photo_folder
 from recyclenet.errors import RecycleNetError
-from tests.conftest import save_class_folders
-from tests.training.published import ARCH, publish
+from tests.training.published import ARCH, photos_and_weights
 from tests.training.test_loop import StopAfter, same, train, weights
 
 LEARNS = Recipe(
@@ -31,10 +29,7 @@ def settings(root):
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
     """A folder with photos in three classes, weights, and a run on these photos."""
-    root = tmp_path_factory.mktemp("first")
-    photos = save_class_folders(root / "photos", np.random.default_rng(7))
-    split_photo_folder(photos)
-    publish(root / "w.safetensors", folder=photos)
+    root = photos_and_weights(tmp_path_factory.mktemp("first"))
     train(settings(root), root / "first")
     return root
 

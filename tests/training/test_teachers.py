@@ -19,8 +19,7 @@ from recyclenet.training.device import choose_compute
 from recyclenet.training.settings import create_spec
 from recyclenet.training.sources import PhotoSource
 from recyclenet.training.teachers import Teachers, load_teachers
-from tests.conftest import save_class_folders
-from tests.training.published import ARCH, publish
+from tests.training.published import ARCH, photos_and_weights
 from tests.training.test_loop import NO_LIMIT, StopAfter, same, train, weights
 
 CPU = choose_compute("cpu", "fp32")
@@ -63,12 +62,9 @@ def test_nothing_flows_into_teachers_and_their_statistics_stay():
 @pytest.fixture(scope="module")
 def school(tmp_path_factory):
     """A folder with photos in three classes, weights to start from, and a teacher's run on these photos."""
-    root = tmp_path_factory.mktemp("school")
-    photos = save_class_folders(root / "photos", np.random.default_rng(7))
-    split_photo_folder(photos)
-    publish(root / "w.safetensors", folder=photos)
+    root = photos_and_weights(tmp_path_factory.mktemp("school"))
     config = TrainConfig(
-        data=str(photos), model=ModelConfig(arch="test_resnet", attn="se"), recipe=replace(LEARNS, epochs=4),
+        data=str(root / "photos"), model=ModelConfig(arch="test_resnet", attn="se"), recipe=replace(LEARNS, epochs=4),
         pretrained="none", mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3), seed=3, workers=0, device="cpu",
     )  # fmt: skip
     train(config, root / "teacher")

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
@@ -12,11 +11,12 @@ from recyclenet.checkpoint import load_classifier
 from recyclenet.config import ModelConfig, Recipe, TrainConfig
 from recyclenet.data.folder import open_photo_folder, split_photo_folder
 from recyclenet.data.shots import take_shots
-from recyclenet.training import compiled, loop
+from recyclenet.training import loop
 from recyclenet.training.device import choose_compute
 from recyclenet.training.settings import create_spec
 from recyclenet.training.sources import PhotoSource
 from recyclenet.training.two_places import disagreement, in_turn
+from tests.training.compiling import trace_steps
 from tests.training.published import ARCH
 from tests.training.test_loop import NO_LIMIT, StopAfter, same, train, weights
 
@@ -108,13 +108,7 @@ def test_bfloat16_and_either_layout(config, tmp_path):
 
 
 def test_a_compiled_step_takes_whole_batches(config, tmp_path, monkeypatch):
-    """Traced and differentiated as always; only machine code is not made of it, which would take a minute."""
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
-    taken = []
-    call = compiled.CompiledStep.__call__
-    monkeypatch.setattr(
-        compiled.CompiledStep, "__call__", lambda self, inputs: taken.append(len(inputs)) or call(self, inputs)
-    )
+    taken = trace_steps(monkeypatch)
     losses = {}
     for compiles in (False, True):
         run = replace(config, recipe=replace(RECIPE, batch_size=8, lr=1e-3, shots=7), compile=compiles)
